@@ -1,0 +1,106 @@
+"""The keys of a recipe, with a sentence for each."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from firmware_flows.errors import nearest
+from firmware_flows.fixed_point import FixedPoint
+
+FORMS = ("float", "quantized", "bit-accurate")
+"""The forms of a network that are evaluated: float reference, quantized in Keras, and the exact Program."""
+
+
+class Section(BaseModel):
+    """Base of every section: no unknown keys, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _reuse_factor(value: Any) -> Any:
+    def good(x: object) -> bool:
+        return isinstance(x, int) and not isinstance(x, bool) and x >= 1
+
+    if good(value) or (isinstance(value, dict) and value and all(good(x) for x in value.values())):
+        return value
+    raise ValueError("wanted a whole number of at least 1, or a mapping of layer names to such numbers")
+
+
+class HlsSettings(Section):
+    """How the network is written for high-level synthesis."""
+
+    backend: Literal["Vitis", "Vivado", "Quartus", "oneAPI", "Catapult"] = Field(
+        default="Vitis", description="hls4ml's back end, i.e. whose HLS compiler the project is for"
+    )
+    target: str = Field(default="xcvu13p-2", min_length=1, description="FPGA part")
+    clock_mhz: float = Field(default=360.0, gt=0.0, le=2000.0, description="clock of the firmware, in MHz")
+    io: Literal["parallel", "stream"] = Field(
+        default="parallel", description="all inputs in one clock, or one after another"
+    )
+    strategy: Literal["latency", "resource", "distributed_arithmetic"] = Field(
+        default="latency", description="how the multiplications are laid out"
+    )
+    reuse_factor: Annotated[int | dict[str, int], BeforeValidator(_reuse_factor)] = Field(
+        default=1, description="multiplications per multiplier; one number, or one per layer name"
+    )
+    csim: bool = Field(default=True, description="compile the written C++ and run it in `verify`")
+
+
+class VerificationSettings(Section):
+    """Which events the forms are compared on."""
+
+    random_events: int = Field(
+        default=100_000, ge=0, le=1_000_000_000, description="events drawn over the whole input range"
+    )
+    adversarial: bool = Field(default=True, description="events built from the Program: extremes, ties, ends of ranges")
+    data_events: int | None = Field(default=None, ge=0, description="events of the test set; absent: all of them")
+    seed: int | None = Field(default=None, ge=0, lt=2**32, description="absent: the run's seed")
+
+
+class RecipeSettings(Section):
+    """A recipe as written, its `data:`, `network:` and `training:` sections not yet read."""
+
+    name: str = Field(description="also names the run directory")
+    description: str = Field(default="", description="one line for the report")
+    model: str = Field(min_length=1, description="Python module, or .py file relative to the recipe")
+    seed: int = Field(default=1, ge=0, lt=2**32, description="from which all others are derived")
+    data: dict[str, Any] = Field(default_factory=dict, description="DataOptions of the model source")
+    network: dict[str, Any] = Field(default_factory=dict, description="NetworkOptions of the model source")
+    training: dict[str, Any] = Field(default_factory=dict, description="quantization.TrainingSettings; float_reference")
+    input_type: str | None = Field(
+        default=None, description="fixed-point type of the input, where the network states none"
+    )
+    hls: HlsSettings = Field(default=HlsSettings(), description="the HLS project")
+    verification: VerificationSettings = Field(default=VerificationSettings(), description="the comparison")
+    floors: dict[str, float] = Field(
+        default_factory=dict, description="smallest accepted metric, e.g. bit-accurate.accuracy: 0.6"
+    )
+    max_loss: dict[str, float] = Field(
+        default_factory=dict, description="largest accepted loss of a metric, float reference minus bit-accurate"
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _directory_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+            raise ValueError("wanted letters, digits, '-', '_' and '.' only, since it names a directory")
+        return value
+
+    @field_validator("input_type")
+    @classmethod
+    def _fixed_point(cls, value: str | None) -> str | None:
+        return value if value is None else str(FixedPoint.parse(value))
+
+    @field_validator("floors")
+    @classmethod
+    def _forms(cls, value: dict[str, float]) -> dict[str, float]:
+        for key in value:
+            form, dot, metric = key.partition(".")
+            if not dot or not metric:
+                raise ValueError(f"{key!r} is not form.metric, as in bit-accurate.accuracy")
+            if form not in FORMS:
+                raise ValueError(f"{form!r} is not a form of the network; {nearest(form, FORMS)}")
+        return value
