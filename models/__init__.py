@@ -1,0 +1,1 @@
+"""The reference models: jet tagger, overlap muon track finder, calorimeter energy."""
