@@ -1,0 +1,274 @@
+"""Range analysis: a proven interval for every value of a Program, element by element, with the actual weights.
+
+Interval arithmetic (Moore, "Interval Analysis", 1966) on integers, so nothing is rounded: int64 where the bounds
+allow it, Python integers elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from firmware_flows.fixed_point import INT64_BITS, FixedPoint, Integers, Overflow
+from firmware_flows.program import (
+    Affine,
+    Argmax,
+    Cast,
+    Combine,
+    CombineOperation,
+    Constant,
+    Input,
+    Instruction,
+    Rearrange,
+    Reduce,
+    ReduceOperation,
+    Table,
+)
+
+_UNLIMITED = 1024
+"""A width that no value reaches, to round without limiting."""
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """Smallest and largest mantissa of every element (shape of the value)."""
+
+    low: Integers
+    high: Integers
+
+    @property
+    def lowest(self) -> int:
+        """Smallest of all elements."""
+        return int(self.low.min())
+
+    @property
+    def highest(self) -> int:
+        """Largest of all elements."""
+        return int(self.high.max())
+
+    @property
+    def magnitude(self) -> int:
+        """Largest absolute value."""
+        return max(abs(self.lowest), abs(self.highest))
+
+    def magnitudes(self) -> Integers:
+        """Largest absolute value of every element."""
+        return np.maximum(np.abs(self.low), np.abs(self.high))
+
+
+def analyse(instructions: Sequence[Instruction]) -> tuple[Interval, ...]:
+    """The interval of every value."""
+    intervals: list[Interval] = []
+    for instruction in instructions:
+        sources = instruction.sources
+        intervals.append(interval_of(instruction, [instructions[s] for s in sources], [intervals[s] for s in sources]))
+    return tuple(intervals)
+
+
+def interval_of(instruction: Instruction, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    """The interval of one instruction's value, from its sources' instructions and intervals."""
+    return _RULES[type(instruction)](instruction, sources, intervals)
+
+
+def affine_magnitudes(i: Affine, source: Interval) -> Integers:
+    """Bound on the absolute value of every partial sum of an Affine, in any order of addition, per output.
+
+    In units of the least significant bit of products and bias, whichever is finer: shape (..., n_out).
+    """
+    sums = _matmul(source.magnitudes(), np.abs(i.weights))
+    return sums + np.abs(i.bias)
+
+
+def _full(t: FixedPoint, shape: tuple[int, ...]) -> Interval:
+    dtype = np.int64 if t.width <= INT64_BITS else object
+    return Interval(np.full(shape, t.lowest, dtype=dtype), np.full(shape, t.maximum, dtype=dtype))
+
+
+def _matmul(left: Integers, right: Integers) -> Integers:
+    """Integer matrix product that cannot overflow."""
+    bound = (left.shape[-1] * _largest(left) * _largest(right)).bit_length()
+    if left.dtype == object or right.dtype == object or bound > INT64_BITS:
+        return np.matmul(left.astype(object), right.astype(object))
+    if bound <= 52:  # exact in float64, and BLAS is far faster than NumPy's integer loops
+        return np.matmul(left.astype(np.float64), right.astype(np.float64)).astype(np.int64)
+    return np.matmul(left, right)
+
+
+def _largest(values: Integers) -> int:
+    return max(abs(int(values.min())), abs(int(values.max()))) if values.size else 0
+
+
+def _align(values: Integers, shift: int) -> Integers:
+    """values * 2**shift for shift >= 0."""
+    if shift == 0:
+        return values
+    if values.dtype != object and _largest(values).bit_length() + shift > INT64_BITS:
+        values = values.astype(object)
+    return values << shift
+
+
+def _input(i: Input, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    return _full(i.type, i.shape)
+
+
+def _constant(i: Constant, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    return Interval(i.mantissas, i.mantissas)
+
+
+def _cast(i: Cast, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    source, fractional = intervals[0], sources[0].type.fractional
+    # rounding is monotonic, and so is saturation: the ends map to the ends
+    if i.type.overflow in (Overflow.SAT, Overflow.SAT_SYM):
+        return Interval(i.type.cast(source.low, fractional), i.type.cast(source.high, fractional))
+    unlimited = FixedPoint(_UNLIMITED, _UNLIMITED - i.type.fractional, True, i.type.rounding, Overflow.WRAP)
+    low, high = unlimited.cast(source.low, fractional), unlimited.cast(source.high, fractional)
+    inside = (low >= i.type.minimum) & (high <= i.type.maximum)
+    full = _full(i.type, i.shape)
+    low, high = np.where(inside, low, full.low), np.where(inside, high, full.high)
+    if i.type.overflow is Overflow.SAT_ZERO:
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
+    return Interval(_narrow(low), _narrow(high))
+
+
+def _narrow(values: Integers) -> Integers:
+    if values.dtype == object and _largest(values).bit_length() <= INT64_BITS:
+        return values.astype(np.int64)
+    return values
+
+
+def _affine(i: Affine, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    source = intervals[0]
+    positive, negative = np.maximum(i.weights, 0), np.minimum(i.weights, 0)
+    low = _matmul(source.low, positive) + _matmul(source.high, negative)
+    high = _matmul(source.high, positive) + _matmul(source.low, negative)
+    products = sources[0].type.fractional + i.weight_fractional
+    if i.accumulator is not None:
+        if affine_is_lossless(i, sources[0], source):
+            shift = i.accumulator.fractional - products
+            return Interval(_align(low, shift) + i.bias, _align(high, shift) + i.bias)
+        return _full(i.accumulator, i.shape)
+    shift = i.type.fractional - products
+    return Interval(_narrow(_align(low, shift) + i.bias), _narrow(_align(high, shift) + i.bias))
+
+
+def affine_is_lossless(i: Affine, source: Instruction, interval: Interval) -> bool:
+    """Whether the ranges prove that neither product nor accumulator type ever drops a bit or overflows."""
+    if i.product is None or i.accumulator is None:
+        return True
+    products = source.type.fractional + i.weight_fractional
+    if i.product.fractional < products or i.accumulator.fractional < products:
+        return False
+    corners = [x * w for x in (interval.lowest, interval.highest) for w in (int(i.weights.min()), int(i.weights.max()))]
+    shift = i.product.fractional - products
+    if min(corners) << shift < i.product.lowest or max(corners) << shift > i.product.maximum:
+        return False
+    # a partial sum lies between the bias plus all negative and the bias plus all positive products
+    up, down = np.maximum(interval.high, 0), np.maximum(-interval.low, 0)
+    positive, negative = np.maximum(i.weights, 0), np.maximum(-i.weights, 0)
+    shift = i.accumulator.fractional - products
+    high = _align(_matmul(up, positive) + _matmul(down, negative), shift) + i.bias
+    low = i.bias - _align(_matmul(up, negative) + _matmul(down, positive), shift)
+    return int(low.min()) >= i.accumulator.lowest and int(high.max()) <= i.accumulator.maximum
+
+
+def _rearrange(i: Rearrange, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    shifts = [i.type.fractional - s.type.fractional for s in sources]
+    ends = []
+    for end in ("low", "high"):
+        parts = [_align(getattr(v, end), s).reshape(-1) for v, s in zip(intervals, shifts, strict=True)]
+        flat = np.concatenate([*parts, np.array([i.fill], dtype=np.int64)])
+        ends.append(flat[i.indices])  # index -1 is the fill, put last
+    return Interval(ends[0], ends[1])
+
+
+def _combine(i: Combine, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    a, b = intervals
+    fa, fb = sources[0].type.fractional, sources[1].type.fractional
+    if i.operation is CombineOperation.MULTIPLY:
+        left, right = (a.low, a.high), (b.low, b.high)
+        if (a.magnitude * b.magnitude).bit_length() > INT64_BITS:
+            left, right = (a.low.astype(object), a.high.astype(object)), (b.low.astype(object), b.high.astype(object))
+        corners = [x * y for x in left for y in right]
+        low, high = corners[0], corners[0]
+        for corner in corners[1:]:
+            low, high = np.minimum(low, corner), np.maximum(high, corner)
+        shift = i.type.fractional - fa - fb
+        return Interval(_align(low, shift), _align(high, shift))
+    al, ah = _align(a.low, i.type.fractional - fa), _align(a.high, i.type.fractional - fa)
+    bl, bh = _align(b.low, i.type.fractional - fb), _align(b.high, i.type.fractional - fb)
+    match i.operation:
+        case CombineOperation.ADD:
+            low, high = al + bl, ah + bh
+        case CombineOperation.SUBTRACT:
+            low, high = al - bh, ah - bl
+        case CombineOperation.MAXIMUM:
+            low, high = np.maximum(al, bl), np.maximum(ah, bh)
+        case CombineOperation.MINIMUM:
+            low, high = np.minimum(al, bl), np.minimum(ah, bh)
+    return Interval(low, high)
+
+
+def _reduce(i: Reduce, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    source = intervals[0]
+    shift = i.type.fractional - sources[0].type.fractional
+    if i.accumulator is not None and (shift < 0 or not reduce_is_lossless(i, sources[0], source)):
+        return _full(i.accumulator, i.shape)
+    low, high = _align(source.low, shift), _align(source.high, shift)
+    match i.operation:
+        case ReduceOperation.SUM:
+            return Interval(_sum(low, i.axis), _sum(high, i.axis))
+        case ReduceOperation.MAXIMUM:
+            return Interval(low.max(axis=i.axis), high.max(axis=i.axis))
+        case ReduceOperation.MINIMUM:
+            return Interval(low.min(axis=i.axis), high.min(axis=i.axis))
+
+
+def reduce_is_lossless(i: Reduce, source: Instruction, interval: Interval) -> bool:
+    """Whether the ranges prove that the accumulator type never drops a bit or overflows."""
+    if i.accumulator is None:
+        return True
+    shift = i.accumulator.fractional - source.type.fractional
+    if shift < 0:
+        return False
+    low, high = _align(np.minimum(interval.low, 0), shift), _align(np.maximum(interval.high, 0), shift)
+    if i.operation is ReduceOperation.SUM:
+        low, high = _sum(low, i.axis), _sum(high, i.axis)
+    return int(low.min()) >= i.accumulator.lowest and int(high.max()) <= i.accumulator.maximum
+
+
+def _sum(values: Integers, axis: int) -> Integers:
+    if values.dtype != object and (_largest(values) * values.shape[axis]).bit_length() > INT64_BITS:
+        values = values.astype(object)
+    result: Integers = np.asarray(values.sum(axis=axis))
+    return result
+
+
+def _table(i: Table, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    source, minimum = intervals[0], sources[0].type.minimum
+    low, high = np.empty(i.shape, np.int64), np.empty(i.shape, np.int64)
+    for position in np.ndindex(*i.shape):
+        row = i.entries[position[-1] if i.entries.shape[0] > 1 else 0]
+        part = row[int(source.low[position]) - minimum : int(source.high[position]) - minimum + 1]
+        low[position], high[position] = part.min(), part.max()
+    return Interval(low, high)
+
+
+def _argmax(i: Argmax, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
+    zero = np.zeros(i.shape, dtype=np.int64)
+    return Interval(zero, zero + (sources[0].shape[-1] - 1))
+
+
+_RULES: dict[type[Instruction], Callable[[Any, Sequence[Instruction], Sequence[Interval]], Interval]] = {
+    Input: _input,
+    Constant: _constant,
+    Cast: _cast,
+    Affine: _affine,
+    Rearrange: _rearrange,
+    Combine: _combine,
+    Reduce: _reduce,
+    Table: _table,
+    Argmax: _argmax,
+}
