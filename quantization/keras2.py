@@ -68,7 +68,8 @@ class _Builder:
                     raise self.refuse(
                         name, "the first layer states no input shape", "Build the network before it is saved"
                     )
-                inputs = x = keras.Input(shape[1:])
+                name = entry["config"]["name"] if entry["class_name"] == "InputLayer" else "events"
+                inputs = x = keras.Input(shape[1:], name=name)
             if entry["class_name"] != "InputLayer":
                 x = self._make(entry)(x)
         if inputs is None:
