@@ -40,7 +40,7 @@ class HlsSettings(Section):
     io: Literal["parallel", "stream"] = Field(
         default="parallel", description="all inputs in one clock, or one after another"
     )
-    strategy: Literal["latency", "resource", "distributed_arithmetic"] = Field(
+    strategy: Literal["latency", "resource"] = Field(
         default="latency", description="how the multiplications are laid out"
     )
     reuse_factor: Annotated[int | dict[str, int], BeforeValidator(_reuse_factor)] = Field(

@@ -117,7 +117,7 @@ def test_each_mistake_is_one_clear_sentence(write, old: str, new: str, expected:
 
 def test_a_file_beside_the_recipe_is_suggested(write, tmp_path: Path) -> None:
     (tmp_path / "only_beside.py").write_text(SOURCE)
-    with pytest.raises(RecipeError, match="write `model: only_beside.py`"):
+    with pytest.raises(RecipeError, match="write `model: only_beside"):
         load_recipe(write("name: a\nmodel: only_beside\n"))
 
 

@@ -1,0 +1,203 @@
+"""What is installed here, what that enables, and whether packages have damaged each other."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from firmware_flows.errors import MissingToolError
+
+PACKAGES = (
+    "firmware-flows",
+    "numpy",
+    "pydantic",
+    "keras",
+    "tensorflow",
+    "qkeras-v3",
+    "hls4ml",
+    "pythia8mc",
+    "fastjet",
+    "h5py",
+    "matplotlib",
+)
+"""Distributions whose versions a run records."""
+
+_RIVALS = ("hgq2", "QKeras")
+"""Distributions that ship a top-level `qkeras/` too."""
+
+
+@dataclass(frozen=True)
+class Capability:
+    """Something this package can do, the distributions and programs it needs, and how to get them."""
+
+    name: str
+    purpose: str
+    packages: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    remedy: str = ""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What of it is not installed."""
+        packages = tuple(p for p in self.packages if version(p) is None)
+        return packages + tuple(p for p in self.programs if shutil.which(p) is None)
+
+    @property
+    def enabled(self) -> bool:
+        return not self.missing
+
+
+def _pip(extra: str) -> str:
+    return f"pip install 'firmware-flows[{extra}]'"
+
+
+CAPABILITIES = (
+    Capability("emulate", "run a saved Program bit for bit", ("numpy",), (), "pip install firmware-flows"),
+    Capability("train", "train and lower networks", ("keras", "tensorflow", "qkeras-v3"), (), _pip("train")),
+    Capability("convert", "write HLS projects", ("hls4ml",), (), _pip("hls")),
+    Capability(
+        "csim",
+        "compile and run the HLS project's C++",
+        (),
+        ("g++",),
+        "install a C++ compiler, e.g. `apt-get install g++`",
+    ),
+    Capability("physics", "generate the reference jets", ("pythia8mc", "fastjet"), (), _pip("physics")),
+    Capability("plots", "draw the plots of the report", ("matplotlib",), (), _pip("plots")),
+)
+
+VENDOR_PROGRAMS = ("vitis-run", "vitis_hls", "vivado", "quartus_sh", "icpx")
+"""Programs that synthesise a written HLS project; none is needed for anything else."""
+
+
+def version(package: str) -> str | None:
+    """Version of an installed distribution, without importing it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that a result can depend on."""
+    found = {name: version(name) for name in PACKAGES}
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        **{name: text for name, text in found.items() if text is not None},
+    }
+
+
+def program_version(program: str) -> str | None:
+    """First line of `program --version`, or None where there is no such program."""
+    path = shutil.which(program)
+    if path is None:
+        return None
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "present"
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0].strip() if lines else "present"
+
+
+def require(*names: str) -> None:
+    """Raise MissingToolError unless every named capability is enabled."""
+    by_name = {c.name: c for c in CAPABILITIES}
+    for name in names:
+        capability = by_name[name]
+        if capability.missing:
+            raise MissingToolError(", ".join(capability.missing), f"to {capability.purpose}", capability.remedy)
+        if name == "train":
+            check_qkeras()
+
+
+def check_qkeras() -> None:
+    """Raise MissingToolError when another distribution has overwritten files of qkeras-v3's `qkeras` package."""
+    problem = qkeras_problem()
+    if problem is not None:
+        raise MissingToolError("an undamaged qkeras package", "to train and lower networks", problem)
+
+
+def qkeras_problem() -> str | None:
+    """What is wrong with the installed `qkeras` package and what to do; None when nothing is, or it is not installed.
+
+    `hgq2` ships a top-level `qkeras/` of its own, and pip lets it write into qkeras-v3's without a word: one file takes
+    the place of another, or a folder hides a module. Nothing is imported to find out: each file is compared with the
+    hash that qkeras-v3 was installed with, and the other owners of the folder are looked for.
+    """
+    try:
+        owner = metadata.distribution("qkeras-v3")
+    except metadata.PackageNotFoundError:
+        return None
+    damaged = _damaged_files(owner, "qkeras/")
+    culprits = [name for name in _RIVALS if _ships(name, "qkeras/")]
+    if not damaged and not culprits:
+        return None
+    cause = f"{culprits[0]} {version(culprits[0])} has" if culprits else "something has"
+    harm = f"overwritten or removed {damaged[0]!r} of" if damaged else "put files of its own into"
+    name = culprits[0] if culprits else "the package that did it"
+    return (
+        f"{cause} {harm} the qkeras package that qkeras-v3 {owner.version} installed; keep the two in separate "
+        f"virtual environments, or uninstall {name} and run "
+        f"`pip install --force-reinstall --no-deps qkeras-v3=={owner.version}`"
+    )
+
+
+def _ships(name: str, prefix: str) -> bool:
+    try:
+        files = metadata.distribution(name).files or []
+    except metadata.PackageNotFoundError:
+        return False
+    return any(str(f).startswith(prefix) for f in files)
+
+
+def _damaged_files(owner: metadata.Distribution, prefix: str) -> list[str]:
+    """Python files of a distribution whose content is not what its RECORD says."""
+    damaged = []
+    for file in owner.files or []:
+        if not str(file).startswith(prefix) or file.suffix != ".py" or file.hash is None:
+            continue
+        path = Path(str(owner.locate_file(file)))
+        try:
+            content = path.read_bytes()
+        except OSError:
+            damaged.append(str(file))
+            continue
+        digest = hashlib.new(file.hash.mode, content).digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
+            damaged.append(str(file))
+    return damaged
+
+
+def git_revision(directory: Path) -> dict[str, str | bool] | None:
+    """Revision of the git checkout that holds `directory`, and whether it has uncommitted changes; None outside one."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+
+    def run(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                [git, "-C", str(directory), *arguments], capture_output=True, text=True, timeout=20, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    revision = run("rev-parse", "HEAD")
+    if revision is None:
+        return None
+    return {"revision": revision, "changed": bool(run("status", "--porcelain", "--untracked-files=no"))}
+
+
+def in_virtual_environment() -> bool:
+    """Whether this Python belongs to a virtual environment."""
+    return sys.prefix != sys.base_prefix
