@@ -1,0 +1,67 @@
+"""Dense layers: last axis times a matrix; QConv1D of kernel size 1 is the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from firmware_flows.lowering.activations import apply
+from firmware_flows.lowering.context import Context, Signal, refuse
+from firmware_flows.lowering.graph import Node
+from firmware_flows.lowering.quantizers import GRID_BITS, Weights, quantized_weights
+
+
+def dense(context: Context, node: Node) -> Signal:
+    """Dense and QDense."""
+    layer = node.operation
+    if getattr(layer, "lora_enabled", False):
+        raise refuse(node, "lora", True, "low-rank updates are not converted", "Merge them into the kernel")
+    return _affine(context, node, np.asarray(layer.kernel))
+
+
+def pointwise(context: Context, node: Node) -> Signal:
+    """Conv1D and QConv1D of kernel size 1."""
+    layer = node.operation
+    for field, wanted in (("kernel_size", 1), ("strides", 1), ("dilation_rate", 1), ("groups", 1)):
+        value = getattr(layer, field)
+        if any(v != wanted for v in np.atleast_1d(value)):
+            raise refuse(
+                node, field, value, f"only {wanted} is converted yet (a dense layer per position)", f"Set {field}=1"
+            )
+    if layer.data_format != "channels_last":
+        raise refuse(node, "data_format", layer.data_format, "channels must be the last axis", "Use channels_last")
+    return _affine(context, node, np.asarray(layer.kernel)[0])
+
+
+def _affine(context: Context, node: Node, kernel: Any) -> Signal:
+    layer, source = node.operation, context.source(node)
+    weights = quantized_weights(node.name, "kernel", kernel, getattr(layer, "kernel_quantizer_internal", None))
+    bias = Weights(np.zeros(kernel.shape[1], np.int64), 0)
+    if layer.use_bias:
+        bias = quantized_weights(node.name, "bias", layer.bias, getattr(layer, "bias_quantizer_internal", None))
+    for field, w in (("kernel", weights), ("bias", bias)):
+        if w.mantissas.dtype == object:
+            raise refuse(node, field, f"{w.type.width} bits", "weights are too wide", f"Use at most {GRID_BITS} bits")
+    activation = layer.activation
+    plain = activation is None or getattr(activation, "__name__", "") == "linear"
+    name = node.name if plain else f"{node.name}_linear"
+    b = context.builder
+    b.begin_layer(name, "Dense", [source.layer])
+    value = b.affine(source.value, weights.mantissas, weights.fractional, bias.mantissas, bias.fractional)
+    shape = context.shape_of(source)
+    b.end_layer(
+        value,
+        types={"weight": weights.type, "bias": bias.type, "accum": b.type_of(value)},
+        attributes={
+            "positions": int(np.prod(shape[:-1], dtype=np.int64)),
+            "n_in": int(kernel.shape[0]),
+            "n_out": int(kernel.shape[1]),
+        },
+        arrays={"weight": weights.mantissas, "bias": bias.mantissas},
+    )
+    signal = Signal(value, name)
+    return signal if plain else apply(context, node, "activation", activation, signal)
+
+
+LOWERINGS = {"Dense": dense, "QDense": dense, "Conv1D": pointwise, "QConv1D": pointwise}

@@ -1,0 +1,71 @@
+"""From a Keras network to a Program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from firmware_flows.builder import Builder
+from firmware_flows.errors import LoweringError, nearest
+from firmware_flows.execution_plan import CarrierError, Plan
+from firmware_flows.fixed_point import FixedPoint
+from firmware_flows.lowering.context import Context
+from firmware_flows.lowering.graph import Node, read
+from firmware_flows.lowering.inputs import lower_input
+from firmware_flows.lowering.table import LOWERINGS, REMEDIES
+from firmware_flows.program import Program
+
+
+def lower(
+    keras_model: Any,
+    input_type: FixedPoint | str | Mapping[str, FixedPoint | str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Program:
+    """The exact integer Program of a quantized Keras network.
+
+    keras_model: functional or built sequential. input_type: the type in which real numbers enter, for all inputs or
+    by input name; by default that of the quantizer behind the input. metadata: JSON values kept with the Program.
+    Raises LoweringError, which names layer, field, value and remedy, for whatever cannot be converted exactly.
+    """
+    graph = read(keras_model)
+    context = Context(graph, Builder(graph.name))
+    given = _input_types(input_type, [n.name for n in graph.inputs], graph.name)
+    for node in graph.inputs:
+        lower_input(context, node, given.get(node.name))
+    for node in graph.nodes:
+        context.signals[node.output] = _lowering(node)(context, node)
+    outputs: dict[str, int] = {}
+    for name, tensor in graph.outputs:
+        signal = context.signals[tensor]
+        key = signal.layer if signal.layer not in outputs else name
+        outputs[key] = signal.value
+    program = context.builder.build(outputs, metadata)
+    try:
+        Plan(program)
+    except CarrierError as error:
+        raise LoweringError(
+            error.layer, "bits", error.bits, "an accumulator needs more than 63 bits", "Use fewer bits before it"
+        ) from None
+    return program
+
+
+def _lowering(node: Node) -> Any:
+    if node.kind in LOWERINGS:
+        return LOWERINGS[node.kind]
+    remedy = REMEDIES.get(node.kind, nearest(node.kind, LOWERINGS).capitalize())
+    raise LoweringError(node.name, "type", node.kind, "this layer is not converted", remedy)
+
+
+def _input_types(
+    given: FixedPoint | str | Mapping[str, FixedPoint | str] | None, names: list[str], network: str
+) -> dict[str, FixedPoint]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        return {name: FixedPoint.parse(given) for name in names}
+    for name in given:
+        if name not in names:
+            raise LoweringError(
+                network, "input_type", name, "the network has no such input", nearest(name, names).capitalize()
+            )
+    return {name: FixedPoint.parse(t) for name, t in given.items()}

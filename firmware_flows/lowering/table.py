@@ -1,0 +1,25 @@
+"""Every layer that is converted, by the name of its Keras class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware_flows.lowering import activations, dense, merges, pooling, shapes
+from firmware_flows.lowering.context import Context, Signal
+from firmware_flows.lowering.graph import Node
+
+Lowering = Callable[[Context, Node], Signal]
+
+LOWERINGS: dict[str, Lowering] = {
+    **dense.LOWERINGS,
+    **activations.LOWERINGS,
+    **shapes.LOWERINGS,
+    **merges.LOWERINGS,
+    **pooling.LOWERINGS,
+}
+
+REMEDIES: dict[str, str] = {
+    "Lambda": "Write it with layers that are converted",
+    "BatchNormalization": "Fold it into the layer before it: quantization.quantize_after_training does",
+    "QBatchNormalization": "Leave it out of the quantized network, or fold it into the layer before it",
+}
