@@ -1,0 +1,254 @@
+"""The C++ that runs the project over blocks of events: written by us, around hls4ml's unchanged files.
+
+hls4ml's own bridge is called once per event from Python and returns floats. This one loops over events in C++,
+returns the integers, and records any layer by redirecting the calls that hls4ml's writer puts after each layer.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from firmware_flows.hls.plan import Plan
+from firmware_flows.hls.settings import Settings
+
+AP_BACKENDS = ("Vitis", "Vivado")
+"""Backends whose C++ uses ap_fixed and hls::stream."""
+
+AC_PARALLEL_BACKENDS = ("Catapult",)
+"""Backends with ac_fixed and the same calling convention."""
+
+STACK_BYTES = 256 * 1024 * 1024
+"""hls4ml keeps every product of a layer on the stack."""
+
+_HEAD = """\
+// Runs the network over a block of events. Written by firmware-flows; the files of firmware/ are hls4ml's.
+#include "firmware/{project}.h"
+#include "firmware/nnet_utils/nnet_helpers.h"
+#include <csetjmp>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <pthread.h>
+
+namespace nnet {{
+bool trace_enabled = false;
+std::map<std::string, void *> *trace_outputs = NULL;
+size_t trace_type_size = sizeof(double);
+}} // namespace nnet
+
+namespace {{
+// an assert of hls4ml's ends the block, not the process
+thread_local jmp_buf *on_assert = nullptr;
+thread_local char failed[512];
+}} // namespace
+
+extern "C" __attribute__((visibility("hidden"), noreturn)) void __assert_fail(const char *what, const char *file,
+                                                                              unsigned line, const char *) noexcept {{
+    std::snprintf(failed, sizeof failed, "%s:%u: %s", file, line, what);
+    if (on_assert)
+        std::longjmp(*on_assert, 1);
+    std::abort();
+}}
+
+namespace {{
+{mantissa}
+struct Slot {{
+    const char *name;
+    int64_t offset;
+}};
+const Slot slots[] = {{{slots}}};
+const int64_t slot_count = {slot_count};
+const int64_t trace_size = {trace_size};
+thread_local int64_t *trace_row = nullptr;
+
+int64_t *slot(const char *name) {{
+    for (int64_t i = 0; i < slot_count; i++)
+        if (!std::strcmp(slots[i].name, name))
+            return trace_row + slots[i].offset;
+    return nullptr;
+}}
+}} // namespace
+
+namespace nnet {{
+template <class T> void ff_record(T *data, const char *name, size_t size) {{
+    int64_t *to = trace_row ? slot(name) : nullptr;
+    for (size_t i = 0; to && i < size; i++)
+        to[i] = ff_mantissa(data[i]);
+}}
+{record_stream}
+}} // namespace nnet
+
+#define save_layer_output ff_record
+#include "firmware/{project}.cpp"
+#undef save_layer_output
+"""
+
+_AP_MANTISSA = """\
+template <int W, int I, bool S, ap_q_mode Q, ap_o_mode O, int N>
+inline int64_t ff_mantissa(const ap_fixed_base<W, I, S, Q, O, N> &x) {
+    ap_int_base<W, S> bits;
+    bits.V = x.V;
+    return bits.to_int64();
+}
+"""
+
+_AC_MANTISSA = """\
+template <int W, int I, bool S, ac_q_mode Q, ac_o_mode O>
+inline int64_t ff_mantissa(const ac_fixed<W, I, S, Q, O> &x) {
+    ac_int<W, S> bits = x.template slc<W>(0);
+    return bits.to_int64();
+}
+"""
+
+_RECORD_STREAM = """\
+template <class T> void ff_record(hls::stream<T> &data, const char *name, size_t size) {
+    int64_t *to = trace_row ? slot(name) : nullptr;
+    for (size_t i = 0; to && i < size / T::size; i++) {
+        T pack = data.read();
+        for (size_t j = 0; j < T::size; j++)
+            to[i * T::size + j] = ff_mantissa(pack[j]);
+        data.write(pack);
+    }
+}
+"""
+
+_TAIL = """
+namespace {{
+struct Block {{
+    const float *x;
+    int64_t events;
+    int64_t *const *outputs;
+    int64_t *trace;
+    int64_t result;
+    char *message;
+}};
+
+int64_t run(const float *x, int64_t events, int64_t *const *outputs, int64_t *trace) {{
+    for (int64_t event = 0; event < events; event++) {{
+        trace_row = trace ? trace + event * trace_size : nullptr;
+        const float *in = x + event * {input_size};
+{body}
+    }}
+    trace_row = nullptr;
+    return 0;
+}}
+
+void *run_block(void *argument) {{
+    Block *block = static_cast<Block *>(argument);
+    jmp_buf here;
+    if (setjmp(here)) {{
+        std::strncpy(block->message, failed, sizeof failed);
+        block->result = 3;
+        return nullptr;
+    }}
+    on_assert = &here;
+    block->result = run(block->x, block->events, block->outputs, block->trace);
+    on_assert = nullptr;
+    return nullptr;
+}}
+}} // namespace
+
+extern "C" {{
+// x: events * inputs. outputs[k]: events * size of output k. trace: events * ff_trace_size() or null.
+// Returns 0, or what went wrong: 1 no thread, 2 values left in a stream, 3 an assert (text in message, 512 bytes).
+__attribute__((visibility("default"))) int64_t ff_run(const float *x, int64_t events, int64_t *const *outputs,
+                                                      int64_t *trace, char *message) {{
+    Block block = {{x, events, outputs, trace, 0, message}};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, {stack});
+    const int failed = pthread_create(&thread, &attributes, run_block, &block);
+    pthread_attr_destroy(&attributes);
+    if (failed)
+        return 1;
+    pthread_join(thread, nullptr);
+    return block.result;
+}}
+
+__attribute__((visibility("default"))) int64_t ff_trace_size() {{ return trace_size; }}
+}}
+"""
+
+
+def trace_offsets(plan: Plan) -> dict[str, int]:
+    """Where each node's result lies in the row of integers that is recorded for an event."""
+    offsets: dict[str, int] = {}
+    position = 0
+    for node in plan.nodes:
+        offsets[node.name] = position
+        position += node.size
+    return offsets
+
+
+def trace_size(plan: Plan) -> int:
+    """Integers recorded for an event."""
+    return sum(node.size for node in plan.nodes)
+
+
+def can_simulate(settings: Settings) -> bool:
+    """Whether this package compiles and runs the C++ of this backend."""
+    return settings.backend in AP_BACKENDS
+
+
+def bridge_source(plan: Plan, settings: Settings, input_type: str, output_types: list[str]) -> str:
+    """The C++ file; `input_type` and `output_types` are hls4ml's names of the types at the ports."""
+    stream = settings.io == "stream"
+    offsets = trace_offsets(plan)
+    body = (_stream_body if stream else _parallel_body)(plan, settings, input_type, output_types)
+    head = _HEAD.format(
+        project=settings.project_name,
+        mantissa=_AP_MANTISSA,
+        slots=", ".join(f'{{"{name}", {offset}}}' for name, offset in offsets.items()),
+        slot_count=len(offsets),
+        trace_size=trace_size(plan),
+        record_stream=_RECORD_STREAM if stream else "",
+    )
+    return head + _TAIL.format(input_size=plan.input.size, body=body, stack=STACK_BYTES)
+
+
+def _parallel_body(plan: Plan, settings: Settings, input_type: str, output_types: list[str]) -> str:
+    size, name = plan.input.size, plan.input.name
+    arguments = ["input", *(f"output{k}" for k in range(len(plan.outputs)))]
+    lines = [
+        f"{input_type} input[{size}];",
+        *(f"{t} output{k}[{prod(p.shape)}];" for k, (p, t) in enumerate(zip(plan.outputs, output_types, strict=True))),
+        f"for (int i = 0; i < {size}; i++)",
+        f"    input[i] = {input_type}(in[i]);",
+        f'nnet::ff_record(input, "{name}", {size});',
+        f"{settings.project_name}({', '.join(arguments)});",
+    ]
+    for k, port in enumerate(plan.outputs):
+        n = prod(port.shape)
+        lines += [
+            f"for (int i = 0; i < {n}; i++)",
+            f"    outputs[{k}][event * {n} + i] = ff_mantissa(output{k}[i]);",
+        ]
+    return "\n".join(" " * 8 + line for line in lines)
+
+
+def _stream_body(plan: Plan, settings: Settings, input_type: str, output_types: list[str]) -> str:
+    size, name = plan.input.size, plan.input.name
+    arguments = ["input", *(f"output{k}" for k in range(len(plan.outputs)))]
+    lines = [
+        f'hls::stream<{input_type}> input("input");',
+        *(f'hls::stream<{t}> output{k}("output{k}");' for k, t in enumerate(output_types)),
+        f"nnet::convert_data<const float, {input_type}, {size}>(in, input);",
+        f'nnet::ff_record(input, "{name}", {size});',
+        f"{settings.project_name}({', '.join(arguments)});",
+        "bool left = !input.empty();",
+    ]
+    for k, (port, t) in enumerate(zip(plan.outputs, output_types, strict=True)):
+        n = prod(port.shape)
+        lines += [
+            f"for (int i = 0; i < {n} / (int){t}::size; i++) {{",
+            f"    if (output{k}.empty())",
+            "        return 2;",
+            f"    {t} pack = output{k}.read();",
+            f"    for (int j = 0; j < (int){t}::size; j++)",
+            f"        outputs[{k}][event * {n} + i * {t}::size + j] = ff_mantissa(pack[j]);",
+            "}",
+            f"left = left || !output{k}.empty();",
+        ]
+    lines += ["if (left)", "    return 2;"]
+    return "\n".join(" " * 8 + line for line in lines)

@@ -1,0 +1,247 @@
+"""Reading every type, weight and connection back: from hls4ml's graph, then from the files it wrote.
+
+A difference from the plan, and anything that the plan does not contain, is an `HlsTypeError`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware_flows.fixed_point import FixedPoint, Overflow, Rounding
+from firmware_flows.hls.errors import HlsTypeError
+from firmware_flows.hls.plan import Node, Plan
+from firmware_flows.type_notation import TypeNotationError
+
+INERT_TYPES = {"index": FixedPoint(1, 1, signed=False)}
+"""Types that hls4ml always writes and that no C++ reads for our layers (indices of compressed weights)."""
+
+SAME_CLASS = {"Conv1D": ("Conv1D", "PointwiseConv1D"), "LeakyReLU": ("ParametrizedActivation",),
+              "InputLayer": ("Input",), "GlobalAveragePooling1D": ("GlobalPooling1D",),
+              "GlobalMaxPooling1D": ("GlobalPooling1D",)}  # fmt: skip
+"""Names of hls4ml's classes that may stand for a planned one."""
+
+GRAPH = "hls4ml's graph"
+
+
+def field_of(attribute: Any) -> str:
+    """'accum' for hls4ml's attribute 'accum_t'; a HardActivation keeps its types a second time as 'slope_prec'."""
+    return str(attribute).removesuffix("_t").removesuffix("_prec")
+
+
+def expected_type(node: Node, field: str) -> FixedPoint | None:
+    """Type planned for a field ('accum', 'weight', ...) of a node."""
+    return node.types.get(field, INERT_TYPES.get(field))
+
+
+# ---- the graph
+
+
+def check_graph(graph: Any, plan: Plan) -> None:
+    """Compare hls4ml's graph with the plan. Raises HlsTypeError."""
+    planned = {node.name: node for node in plan.nodes}
+    found = {str(layer.name): layer for layer in graph.get_layers()}
+    clones = {name: layer for name, layer in found.items() if layer.class_name == "Clone"}
+    for name in found:
+        if name not in planned and name not in clones:
+            raise HlsTypeError(name, "layer", "no such layer", found[name].class_name, GRAPH)
+    origin = {copy: str(clone.inputs[0]) for clone in clones.values() for copy in clone.outputs}
+    for name, node in planned.items():
+        if name not in found:
+            raise HlsTypeError(node.layer, "layer", node.kind, "the layer is gone", GRAPH)
+        _check_layer(found[name], node, origin)
+        reuse = found[name].get_attr("reuse_factor")
+        if node.weights and reuse is not None and int(reuse) != node.reuse_factor:
+            raise HlsTypeError(node.layer, "reuse factor", node.reuse_factor, reuse, GRAPH)
+    for name, clone in clones.items():
+        _check_clone(name, clone, planned)
+    outputs = [origin.get(str(name), str(name)) for name in graph.outputs]
+    if outputs != [port.node for port in plan.outputs]:
+        raise HlsTypeError(plan.outputs[0].name, "outputs", [p.node for p in plan.outputs], outputs, GRAPH)
+    if [str(name) for name in graph.inputs] != [plan.input.name]:
+        raise HlsTypeError(plan.input.layer, "inputs", plan.input.name, graph.inputs, GRAPH)
+
+
+def _check_layer(layer: Any, node: Node, origin: Mapping[str, str]) -> None:
+    if layer.class_name not in SAME_CLASS.get(node.kind, (node.kind,)):
+        raise HlsTypeError(node.layer, "class", node.kind, layer.class_name, GRAPH)
+    inputs = tuple(origin.get(str(name), str(name)) for name in layer.inputs)
+    if node.inputs and inputs != node.inputs:
+        raise HlsTypeError(node.layer, "inputs", node.inputs, inputs, GRAPH)
+    seen = set()
+    for attribute, named in layer.types.items():
+        field = field_of(attribute)
+        wanted = expected_type(node, field)
+        if wanted is None:
+            raise HlsTypeError(node.layer, field, "no such type", named.precision, GRAPH)
+        _same(node, field, wanted, of_hls4ml(named.precision))
+        seen.add(field)
+    missing = sorted(set(node.types) - seen)
+    if missing:
+        raise HlsTypeError(node.layer, missing[0], node.types[missing[0]], "no type", GRAPH)
+    variable = layer.get_output_variable()
+    _same(node, "result", node.type, of_hls4ml(variable.type.precision))
+    if tuple(int(n) for n in variable.shape) != node.shape:
+        raise HlsTypeError(node.layer, "shape", node.shape, tuple(variable.shape), GRAPH)
+    _check_weights(layer, node)
+
+
+def _check_weights(layer: Any, node: Node) -> None:
+    weights = dict(layer.weights.items())
+    if set(weights) != set(node.weights):
+        raise HlsTypeError(node.layer, "weights", sorted(node.weights), sorted(weights), GRAPH)
+    for name, variable in weights.items():
+        _same(node, name, node.types[name], of_hls4ml(variable.type.precision))
+        values = np.asarray(variable.data, dtype=np.float64)
+        if layer.get_attr("_weights_transposed", False) and name == "weight":
+            values = np.moveaxis(values, 0, -1)
+        wanted = np.ldexp(node.weights[name].astype(np.float64), -node.types[name].fractional)
+        if values.size != wanted.size or not np.array_equal(values.reshape(-1), wanted.reshape(-1)):
+            raise HlsTypeError(node.layer, f"values of {name}", "the Program's", "others", GRAPH)
+
+
+def _check_clone(name: str, clone: Any, planned: Mapping[str, Node]) -> None:
+    source = planned.get(str(clone.inputs[0]))
+    if source is None:
+        raise HlsTypeError(name, "inputs", "a layer of the Program", clone.inputs, GRAPH)
+    for variable in clone.get_variables():
+        _same(source, f"copy {variable.name}", source.type, of_hls4ml(variable.type.precision))
+
+
+def _same(node: Node, field: str, wanted: FixedPoint, found: FixedPoint, where: str = GRAPH) -> None:
+    if found != wanted:
+        raise HlsTypeError(node.layer, field, wanted, found, where)
+
+
+def of_hls4ml(precision: Any) -> FixedPoint:
+    """An hls4ml precision object as our type. Raises HlsTypeError for one that is not fixed-point."""
+    try:
+        if int(getattr(precision, "saturation_bits", 0) or 0) != 0:
+            raise AttributeError("saturation bits")
+        return FixedPoint(
+            int(precision.width),
+            int(precision.integer),
+            bool(precision.signed),
+            Rounding(str(getattr(precision, "rounding_mode", "TRN"))),
+            Overflow(str(getattr(precision, "saturation_mode", "WRAP"))),
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise HlsTypeError("?", "precision", "a fixed-point type", f"{precision} ({error})", GRAPH) from None
+
+
+# ---- the written files
+
+
+def check_files(graph: Any, plan: Plan, directory: Path) -> None:
+    """Compare defines.h, parameters.h and the weights with the plan. Raises HlsTypeError."""
+    defines = read_defines(directory / "firmware" / "defines.h")
+    layers = {str(layer.name): layer for layer in graph.get_layers()}
+    claimed: set[str] = set()
+    for node in plan.nodes:
+        layer = layers[node.name]
+        for attribute, named in layer.types.items():
+            field = field_of(attribute)
+            _same(node, field, _wanted(node, field), _defined(defines, node, field, str(named.name)), "defines.h")
+            claimed.add(str(named.name))
+    for layer in layers.values():  # copies of streams bear the type of their source, which is claimed
+        if layer.class_name == "Clone":
+            claimed.update(str(v.type.name) for v in layer.get_variables())
+            claimed.update(str(named.name) for named in layer.types.values())
+    for name in defines:
+        if name not in claimed:
+            raise HlsTypeError(name, "typedef", "no such type", defines[name], "defines.h")
+    _check_parameters(plan, directory / "firmware" / "parameters.h", defines)
+    for node in plan.nodes:
+        for name, variable in layers[node.name].weights.items():
+            _check_weight_files(node, name, variable, directory / "firmware" / "weights")
+
+
+def _wanted(node: Node, field: str) -> FixedPoint:
+    wanted = expected_type(node, field)
+    if wanted is None:
+        raise HlsTypeError(node.layer, field, "no such type", "a type", "defines.h")
+    return wanted
+
+
+def _defined(defines: Mapping[str, FixedPoint], node: Node, field: str, name: str) -> FixedPoint:
+    if name not in defines:
+        raise HlsTypeError(node.layer, field, f"a typedef {name}", "none", "defines.h")
+    return defines[name]
+
+
+def read_defines(path: Path) -> dict[str, FixedPoint]:
+    """Name of every typedef of the file and its type (of one element, where it is a pack of a stream)."""
+    result: dict[str, FixedPoint] = {}
+    for definition, name in re.findall(r"^\s*typedef\s+(.+?)\s+(\w+);", path.read_text(), re.MULTILINE):
+        result[name] = _parse(definition, name)
+    for name, definition in re.findall(r"^\s*using\s+(\w+)\s*=\s*(.+?);", path.read_text(), re.MULTILINE):
+        result[name] = _parse(definition, name)
+    return result
+
+
+def _parse(definition: str, name: str) -> FixedPoint:
+    pack = re.fullmatch(r"(?:nnet::array|std::array)\s*<\s*(.+?>)\s*,.*>", definition)
+    text = pack.group(1) if pack else definition
+    text = re.sub(r",\s*0\s*>$", ">", text) if re.search(r"(AP|AC)_\w+\s*,\s*0\s*>$", text) else text
+    try:
+        return FixedPoint.parse(re.sub(r"\s+", "", text))
+    except TypeNotationError:
+        raise HlsTypeError(name, "typedef", "a fixed-point type", definition, "defines.h") from None
+
+
+def _check_parameters(plan: Plan, path: Path, defines: Mapping[str, FixedPoint]) -> None:
+    planned = {node.name: node for node in plan.nodes}
+    node: Node | None = None
+    checked: dict[str, set[str]] = {}
+    for line in path.read_text().splitlines():
+        comment = re.fullmatch(r"//\s*(\w+)\s*", line)
+        if comment:
+            node = planned.get(comment.group(1), node)
+        typedef = re.fullmatch(r"\s*typedef\s+(\w+)\s+(\w+)_t;\s*", line)
+        if typedef and node is not None:
+            name, field = typedef.groups()
+            _same(node, field, _wanted(node, field), _defined(defines, node, field, name), "parameters.h")
+            checked.setdefault(node.name, set()).add(field)
+        product = re.search(r"using product\s*=\s*(?:\w+::)*product::(\w+)<", line)
+        if product and node is not None and product.group(1) != "mult":
+            raise HlsTypeError(node.layer, "product", "mult", product.group(1), "parameters.h")
+    for node in plan.nodes:
+        for field in ("accum", "weight", "bias"):
+            if field in node.types and field not in checked.get(node.name, set()):
+                if field == "weight" and not node.weights:
+                    continue
+                raise HlsTypeError(node.layer, field, node.types[field], "no typedef", "parameters.h")
+
+
+def _check_weight_files(node: Node, name: str, variable: Any, directory: Path) -> None:
+    fractional = node.types[name].fractional
+    # in the order of the file, which hls4ml's strategies may have changed; the graph's values were compared before
+    wanted = np.asarray(variable.data, dtype=np.float64).reshape(-1)
+    for path in (directory / f"{variable.name}.h", directory / f"{variable.name}.txt"):
+        if path.suffix == ".txt" and not path.exists():
+            continue
+        found = list(read_values(path))
+        if len(found) != wanted.size or any(
+            value != Fraction(float(want)) for value, want in zip(found, wanted.tolist(), strict=True)
+        ):
+            raise HlsTypeError(node.layer, f"values of {name}", "the Program's", "others", path.name)
+        if any((value * Fraction(2) ** fractional).denominator != 1 for value in found):
+            raise HlsTypeError(node.layer, f"values of {name}", f"multiples of 2^-{fractional}", "others", path.name)
+
+
+def read_values(path: Path) -> Iterator[Fraction]:
+    """The numbers of a weights file (.h: the initialiser; .txt: all), exact."""
+    text = path.read_text()
+    if path.suffix == ".h":
+        initialiser = re.search(r"=\s*\{([^}]*)\}", text)
+        if initialiser is None:
+            return
+        text = initialiser.group(1)
+    for token in text.split(","):
+        if token.strip():
+            yield Fraction(token.strip())
