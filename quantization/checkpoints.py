@@ -60,7 +60,8 @@ class State:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # The stream is ours: np.load leaves a damaged file open when it is given the path.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 plain = json.loads(str(archive["plain"]))
                 parts: dict[str, dict[str, npt.NDArray[Any]]] = {}
                 for key in archive.files:
