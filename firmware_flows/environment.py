@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import platform
 import shutil
 import subprocess
@@ -47,7 +48,7 @@ class Capability:
     def missing(self) -> tuple[str, ...]:
         """What of it is not installed."""
         packages = tuple(p for p in self.packages if version(p) is None)
-        return packages + tuple(p for p in self.programs if shutil.which(p) is None)
+        return packages + tuple(p for p in self.programs if find_program(p) is None)
 
     @property
     def enabled(self) -> bool:
@@ -95,9 +96,15 @@ def versions() -> dict[str, str]:
     }
 
 
+def find_program(program: str) -> str | None:
+    """Path of a program; for g++ the compiler that $CXX names comes first, as everywhere."""
+    chosen = shutil.which(os.environ.get("CXX", "")) if program == "g++" else None
+    return chosen or shutil.which(program)
+
+
 def program_version(program: str) -> str | None:
     """First line of `program --version`, or None where there is no such program."""
-    path = shutil.which(program)
+    path = find_program(program)
     if path is None:
         return None
     try:

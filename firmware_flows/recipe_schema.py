@@ -35,7 +35,7 @@ class HlsSettings(Section):
     backend: Literal["Vitis", "Vivado", "Quartus", "oneAPI", "Catapult"] = Field(
         default="Vitis", description="hls4ml's back end, i.e. whose HLS compiler the project is for"
     )
-    target: str = Field(default="xcvu13p-2", min_length=1, description="FPGA part")
+    target: str = Field(default="xcvu13p-flga2577-2-e", min_length=1, description="FPGA part")
     clock_mhz: float = Field(default=360.0, gt=0.0, le=2000.0, description="clock of the firmware, in MHz")
     io: Literal["parallel", "stream"] = Field(
         default="parallel", description="all inputs in one clock, or one after another"

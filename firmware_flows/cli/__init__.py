@@ -1,0 +1,1 @@
+"""The command `firmware-flows`: the only place that prints."""

@@ -1,0 +1,107 @@
+"""What the command line shows while stages run: bars on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from firmware_flows.flow.observer import Observer, Silent
+
+PLAIN_INTERVAL = 10.0
+"""Seconds between two lines where the output is no terminal."""
+
+_REASONS = {"missing": "", "outdated": " (its inputs have changed)", "damaged": " (its output was damaged)"}
+
+
+def say(text: str) -> None:
+    """A line of results."""
+    click.echo(text)
+
+
+def say_json(value: Any) -> None:
+    """Results for a script."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def warn(text: str) -> None:
+    """A line for a person, apart from the results."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def watching(quiet: bool = False) -> Iterator[Observer]:
+    """An observer for the time of a run; none of what it shows goes to standard output."""
+    if quiet:
+        yield Silent()
+        return
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield PlainLines()
+        return
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", style="dim"),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield Bars(bars)
+
+
+class Bars:
+    """One bar for each step of the current stage."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def stage_started(self, name: str, reason: str) -> None:
+        self._bars.console.print(f"[bold]{name}[/bold]{_REASONS.get(reason, '')} ...")
+
+    def stage_skipped(self, name: str, summary: str) -> None:
+        self._bars.console.print(f"[bold]{name}[/bold] is current: {summary}", markup=True)
+
+    def stage_finished(self, name: str, seconds: float, summary: str) -> None:
+        for task in self._tasks.values():
+            self._bars.remove_task(task)
+        self._tasks.clear()
+        self._bars.console.print(f"[bold green]{name}[/bold green] {seconds:.1f} s: {summary}")
+
+    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
+        if step not in self._tasks:
+            self._tasks[step] = self._bars.add_task(step, total=total, note=note)
+        self._bars.update(self._tasks[step], completed=done, total=total, note=note)
+
+
+class PlainLines:
+    """Lines without control characters, for logs."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._shown = ""
+
+    def stage_started(self, name: str, reason: str) -> None:
+        warn(f"{name}{_REASONS.get(reason, '')} ...")
+        self._last = time.monotonic()
+
+    def stage_skipped(self, name: str, summary: str) -> None:
+        warn(f"{name} is current: {summary}")
+
+    def stage_finished(self, name: str, seconds: float, summary: str) -> None:
+        warn(f"{name} {seconds:.1f} s: {summary}")
+
+    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
+        ended = done >= total and self._shown == step
+        if not ended and time.monotonic() - self._last < PLAIN_INTERVAL:
+            return
+        self._last = time.monotonic()
+        self._shown = "" if ended else step
+        warn(f"  {step}: {done:,} of {total:,}{'; ' + note if note else ''}")

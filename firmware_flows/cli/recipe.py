@@ -1,0 +1,186 @@
+"""`run`, and one command a stage. `convert`, `emulate` and `verify` also take single files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from firmware_flows.cli import single_files
+from firmware_flows.cli.options import is_recipe, recipe_options, refuse
+from firmware_flows.cli.stages import every_stage, run_recipe
+from firmware_flows.flow import STAGE_NAMES
+
+_RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
+_STAGE = click.Choice(STAGE_NAMES)
+
+
+@click.command(short_help="Run all stages of a recipe, or some of them.")
+@_RECIPE
+@click.option("--from", "first", type=_STAGE, help="First stage to run; earlier ones must be current.")
+@click.option("--until", "last", type=_STAGE, help="Last stage to run.")
+@recipe_options
+def run(recipe: Path, first: str | None, last: str | None, run_dir: Path | None, force: bool, as_json: bool) -> None:
+    """Run all stages of a recipe: data, train, convert, emulate, verify, report.
+
+    A stage whose result is current is skipped; a run that was killed goes on where it was. Ends with 1 when the forms
+    of the network differ in a bit, or a metric is below the recipe's floor.
+
+    \b
+    Examples:
+        firmware-flows run models/jet_tagger/fast.yaml
+        firmware-flows run my.yaml --until convert
+        firmware-flows run my.yaml --from verify --force
+    """
+    forced = every_stage(first, last) if force else ()
+    run_recipe(recipe, run_dir, first=first, last=last, force=forced, as_json=as_json)
+
+
+@click.command(short_help="Generate or load the events.")
+@_RECIPE
+@recipe_options
+def data(recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> None:
+    """Generate or load the events.
+
+    \b
+    Example:
+        firmware-flows data models/jet_tagger/fast.yaml
+    """
+    _until("data", recipe, run_dir, force, as_json)
+
+
+@click.command(short_help="Train the network, and its float reference.")
+@_RECIPE
+@recipe_options
+def train(recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> None:
+    """Train the quantized network, and the float reference if the recipe wants one.
+
+    The untrained network is lowered first: what cannot be converted exactly is refused before any time is spent.
+
+    \b
+    Example:
+        firmware-flows train models/jet_tagger/fast.yaml
+    """
+    _until("train", recipe, run_dir, force, as_json)
+
+
+@click.command(short_help="Turn a network into a Program and an HLS project.")
+@click.argument("source", metavar="RECIPE|NETWORK", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Program to write (.ffp), for a network file.")
+@click.option("--input-type", help="Type of the input where the network states none, e.g. 'ap_fixed<16,6,RND,SAT>'.")
+@click.option(
+    "--quantize", type=click.IntRange(2, 32), help="Quantize a float network after training, to this many bits."
+)
+@click.option("--calibration", type=click.Path(path_type=Path), help="Events (.npy) that --quantize takes ranges from.")
+@click.option("--hls", "hls", type=click.Path(path_type=Path, file_okay=False), help="HLS project to write, too.")
+@click.option("--backend", default="Vitis", show_default=True, help="hls4ml's back end.")
+@click.option("--target", default="xcvu13p-flga2577-2-e", show_default=True, help="FPGA part.")
+@click.option("--clock-mhz", type=float, default=360.0, show_default=True, help="Clock of the firmware.")
+@click.option("--io", type=click.Choice(["parallel", "stream"]), default="parallel", show_default=True)
+@click.option("--strategy", type=click.Choice(["latency", "resource"]), default="latency", show_default=True)
+@click.option("--reuse-factor", type=click.IntRange(1), default=1, show_default=True)
+@recipe_options
+@click.pass_context
+def convert(
+    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
+) -> None:
+    """Turn a network into an exact Program and an HLS project.
+
+    Takes a recipe, or a network file (.keras, .h5) together with -o.
+
+    \b
+    Examples:
+        firmware-flows convert models/jet_tagger/fast.yaml
+        firmware-flows convert tagger.keras -o tagger.ffp --hls tagger_hls
+        firmware-flows convert float.h5 -o tagger.ffp --quantize 8 --calibration x.npy
+    """
+    if is_recipe(source):
+        refuse(context, tuple(options), "is for network files; with a recipe, write it there")
+        _until("convert", source, run_dir, force, as_json)
+    else:
+        refuse(context, ("run_dir", "force"), "is for recipes")
+        single_files.convert(source, as_json=as_json, **options)
+
+
+@click.command(short_help="Compute what the firmware answers, bit for bit.")
+@click.argument("source", metavar="RECIPE|PROGRAM", type=click.Path(path_type=Path))
+@click.option("-i", "--input", "events", type=click.Path(path_type=Path), help="Events: .npy (events, ...) or .npz.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the outputs go: .npy, .npz for several.")
+@click.option("--raw", is_flag=True, help="Write integers (mantissas) in place of real numbers.")
+@click.option("--threads", type=click.IntRange(1), help="Threads.  [default: all cores]")
+@recipe_options
+@click.pass_context
+def emulate(
+    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
+) -> None:
+    """Compute what the firmware answers, bit for bit.
+
+    Takes a recipe (its test events), or a Program (.ffp) together with --input and --output; the latter needs neither
+    TensorFlow nor a compiler.
+
+    \b
+    Examples:
+        firmware-flows emulate models/jet_tagger/fast.yaml
+        firmware-flows emulate jet.ffp --input x.npy --output y.npy
+    """
+    if is_recipe(source):
+        refuse(context, tuple(options), "is for Program files")
+        _until("emulate", source, run_dir, force, as_json)
+    else:
+        refuse(context, ("run_dir", "force"), "is for recipes")
+        single_files.emulate(source, as_json=as_json, **options)
+
+
+@click.command(short_help="Show that all forms agree in every bit.")
+@click.argument("source", metavar="RECIPE|PROGRAM", type=click.Path(path_type=Path))
+@click.option("-i", "--input", "events", type=click.Path(path_type=Path), help="Events of yours to compare on, too.")
+@click.option("--keras", "network", type=click.Path(path_type=Path), help="Network (.keras, .h5) to compare with.")
+@click.option(
+    "--hls", "hls", type=click.Path(path_type=Path), help="HLS project to compare with.  [default: a new one]"
+)
+@click.option("--no-csim", is_flag=True, help="Compile no C++.")
+@click.option("--random-events", type=click.IntRange(0), default=100_000, show_default=True)
+@click.option("--no-adversarial", is_flag=True, help="Leave out the events built from the Program.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@recipe_options
+@click.pass_context
+def verify(
+    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
+) -> None:
+    """Show that all forms of a network agree in every bit; ends with 1 when they do not.
+
+    Takes a recipe, or a Program (.ffp).
+
+    \b
+    Examples:
+        firmware-flows verify models/jet_tagger/fast.yaml
+        firmware-flows verify jet.ffp --keras jet.keras --input x.npy
+    """
+    if is_recipe(source):
+        refuse(context, tuple(options), "is for Program files; with a recipe, write it there")
+        _until("verify", source, run_dir, force, as_json)
+    else:
+        refuse(context, ("run_dir", "force"), "is for recipes")
+        single_files.verify(source, as_json=as_json, **options)
+
+
+@click.command(short_help="Evaluate all forms and write the report.")
+@_RECIPE
+@recipe_options
+def report(recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> None:
+    """Evaluate all forms on the test events and write report.html, report.md and report.json.
+
+    \b
+    Example:
+        firmware-flows report models/jet_tagger/fast.yaml
+    """
+    _until("report", recipe, run_dir, force, as_json)
+
+
+def _until(stage: str, recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> None:
+    """Run one stage, and before it those that are not current."""
+    run_recipe(recipe, run_dir, last=stage, force=(stage,) if force else (), as_json=as_json)
+
+
+COMMANDS: tuple[click.Command, ...] = (run, data, train, convert, emulate, verify, report)

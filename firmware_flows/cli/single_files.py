@@ -1,0 +1,157 @@
+"""`convert`, `emulate` and `verify` on single files, without a recipe."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from firmware_flows.cli.arrays import read_events, write_results
+from firmware_flows.cli.console import say, say_json, watching
+from firmware_flows.environment import require
+from firmware_flows.errors import CheckFailedError, InputError
+from firmware_flows.flow.observer import Observer
+from firmware_flows.flow.verify import failure_of
+
+_NETWORKS = (".keras", ".h5", ".hdf5", ".json")
+
+
+def convert(
+    source: Path,
+    *,
+    output: Path | None,
+    input_type: str | None,
+    quantize: int | None,
+    calibration: Path | None,
+    hls: Path | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """A network file as a Program, and as an HLS project where `hls` names one."""
+    import firmware_flows as ff
+
+    _expect(source, _NETWORKS, "a network (.keras, .h5) or a recipe (.yaml)")
+    if output is None:
+        raise click.UsageError("a network file needs -o PROGRAM.ffp")
+    if (quantize is None) != (calibration is None):
+        raise click.UsageError("--quantize and --calibration go together")
+    require("train", *(("convert",) if hls else ()))
+    quantization = importlib.import_module("quantization")
+    network = quantization.load_keras(source)
+    if quantize is not None and calibration is not None:
+        network = quantization.quantize_after_training(network, read_events(calibration, ("x",)), quantize)
+    program = ff.lower(network, input_type)
+    if hls is not None:
+        ff.hls.write_project(program, hls, **settings)
+    program.save(output)
+    if as_json:
+        say_json(
+            {
+                "program": str(output),
+                "sha256": program.digest,
+                "layers": len(program.layers),
+                "hls": None if hls is None else str(hls),
+            }
+        )
+        return
+    say(f"Program: {output} ({len(program.layers)} layers, sha256 {program.digest[:16]})")
+    if hls is not None:
+        say(f"HLS project: {hls}")
+    for layer in program.layers:
+        for remark in layer.remarks:
+            say(f"  {layer.name}: {remark}")
+
+
+def emulate(
+    source: Path, *, events: Path | None, output: Path | None, raw: bool, threads: int | None, as_json: bool
+) -> None:
+    """A Program on events from a file."""
+    import firmware_flows as ff
+
+    _expect(source, (".ffp",), "a Program (.ffp) or a recipe (.yaml)")
+    if events is None or output is None:
+        raise click.UsageError("a Program needs --input EVENTS.npy and --output RESULTS.npy")
+    program = ff.load_program(source)
+    x = read_events(events, [port.port for port in program.inputs])
+    with watching(quiet=as_json) as observer:
+        results = ff.emulate(program, x, raw=raw, threads=threads, progress=_counter(observer, "emulating, events"))
+    write_results(output, results, [port.name for port in program.outputs])
+    count = len(results[0] if isinstance(results, tuple) else results)
+    if as_json:
+        say_json({"events": count, "output": str(output), "raw": raw})
+    else:
+        say(f"{count:,} events: {output}")
+
+
+def verify(
+    source: Path,
+    *,
+    events: Path | None,
+    network: Path | None,
+    hls: Path | None,
+    no_csim: bool,
+    random_events: int,
+    no_adversarial: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """A Program against its C++, and against a Keras network where one is given."""
+    import firmware_flows as ff
+    from firmware_flows.reporting.metrics import plain
+
+    _expect(source, (".ffp",), "a Program (.ffp) or a recipe (.yaml)")
+    if no_csim and (hls is not None or network is None):
+        raise click.UsageError("--no-csim leaves nothing to compare with: give --keras, and no --hls")
+    require(*(() if network is None else ("train",)), *(() if no_csim else ("convert", "csim")))
+    program = ff.load_program(source)
+    x = None if events is None else read_events(events, [port.port for port in program.inputs])
+    keras_model = None if network is None else importlib.import_module("quantization").load_keras(network)
+    with _project(program, hls, no_csim) as project, watching(quiet=as_json) as observer:
+        if project is not None:
+            project.compile(_counter(observer, "compiling the C++ of the HLS project"))
+        verification = ff.verify(
+            program,
+            x,
+            keras_model=keras_model,
+            project=project,
+            random_events=random_events,
+            adversarial=not no_adversarial,
+            seed=seed,
+            progress=lambda group, done, total: observer.progress("comparing, events", done, total, group),
+        )
+    if as_json:
+        say_json(plain(verification.to_dict()))
+    else:
+        say(verification.summary())
+    if not verification.passed:
+        raise CheckFailedError(f"A check failed: {failure_of(verification)}")
+
+
+@contextmanager
+def _project(program: Any, hls: Path | None, no_csim: bool) -> Iterator[Any]:
+    """The project to simulate: the one given, or one that lives as long as the comparison."""
+    import firmware_flows as ff
+
+    if no_csim:
+        yield None
+    elif hls is not None:
+        yield ff.hls.Project.load(hls)
+    else:
+        with tempfile.TemporaryDirectory(prefix="firmware-flows-") as directory:
+            yield ff.hls.write_project(program, Path(directory) / "hls")
+
+
+def _counter(observer: Observer, step: str) -> Any:
+    return lambda done, total: observer.progress(step, done, total)
+
+
+def _expect(path: Path, suffixes: tuple[str, ...], wanted: str) -> None:
+    if path.suffix.lower() not in suffixes:
+        raise click.UsageError(f"{path} is not {wanted}")
+    if not path.exists():
+        raise InputError(f"{path} does not exist")

@@ -1,0 +1,62 @@
+"""Stage `convert`: the trained network as an exact Program, and as an HLS project."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from typing import Any
+
+from firmware_flows.flow.stage import HLS, PROGRAM, QUANTIZED, Outcome, Run, Stage
+
+
+def _inputs(run: Run) -> dict[str, Any]:
+    return {
+        "name": run.recipe.name,
+        "input_type": run.recipe.settings.input_type,
+        "hls": run.recipe.hls.model_dump(mode="json", exclude={"csim"}),
+        "classes": list(class_names(run)),
+    }
+
+
+def _perform(run: Run) -> Outcome:
+    import firmware_flows as ff
+
+    observer = run.observer
+    quantization = importlib.import_module("quantization")
+    observer.progress("lowering the network", 0, 2)
+    network = quantization.load_keras(run.path(QUANTIZED))
+    metadata = {"recipe": run.recipe.name, "classes": list(class_names(run))}
+    program = ff.lower(network, run.recipe.settings.input_type, metadata)
+    program = replace(program, name=run.recipe.name)
+    program.save(run.path(PROGRAM))
+    observer.progress("writing the HLS project", 1, 2)
+    settings = run.recipe.hls
+    ff.hls.write_project(
+        program,
+        run.path(HLS),
+        target=settings.target,
+        backend=settings.backend,
+        clock_mhz=settings.clock_mhz,
+        io=settings.io,
+        strategy=settings.strategy,
+        reuse_factor=settings.reuse_factor,
+    )
+    observer.progress("writing the HLS project", 2, 2)
+    parameters = sum(int(a.size) for layer in program.layers for a in layer.arrays.values())
+    return Outcome(
+        outputs=(PROGRAM, HLS),
+        summary=f"{len(program.layers)} layers, {parameters:,} parameters; HLS project for {settings.backend}",
+        results={"digest": program.digest},
+    )
+
+
+def class_names(run: Run) -> tuple[str, ...]:
+    """Names of the classes in the order of the outputs: the source's CLASSES, or the data set's `classes`."""
+    names = getattr(run.recipe.source.module, "CLASSES", None)
+    if names is None:
+        record = run.workspace.record("data")
+        names = record.results.get("metadata", {}).get("classes", ()) if record else ()
+    return tuple(str(name) for name in names)
+
+
+STAGE = Stage("convert", ("data", "train"), _inputs, _perform, lambda recipe: ("train", "convert"))

@@ -1,0 +1,152 @@
+"""Stage `report`: metrics and plots of every form, the recipe's limits, and the report itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware_flows.environment import git_revision, versions
+from firmware_flows.errors import InputError
+from firmware_flows.files import write_json, write_text
+from firmware_flows.flow.conversion import class_names
+from firmware_flows.flow.stage import OUTPUTS, PLOTS, REPORTS, VERIFICATION, Outcome, Run, Stage
+from firmware_flows.model_source import Evaluation
+from firmware_flows.recipe_schema import FORMS
+from firmware_flows.reporting import arrange, to_html, to_markdown
+from firmware_flows.reporting.metrics import check_metrics, failures, plain
+from firmware_flows.reporting.network import network_facts, port_facts
+from firmware_flows.reporting.types_plot import types_svg
+
+_EARLIER = ("data", "train", "convert", "emulate", "verify")
+
+
+def _inputs(run: Run) -> dict[str, Any]:
+    return {
+        "source": run.recipe.source.fingerprint("evaluate"),
+        "floors": run.recipe.settings.floors,
+        "max_loss": run.recipe.settings.max_loss,
+        "description": run.recipe.settings.description,
+    }
+
+
+def _perform(run: Run) -> Outcome:
+    directory = run.workspace.directory
+    plots = run.path(PLOTS)
+    shutil.rmtree(plots, ignore_errors=True)
+    plots.mkdir()
+    run.observer.progress("evaluating", 0, 2)
+    evaluation = run.recipe.source.evaluate(run.dataset().test, _outputs(run), plots)
+    run.observer.progress("writing the report", 1, 2)
+    settings = run.recipe.settings
+    metrics: dict[str, dict[str, Any]] = plain(evaluation.metrics)
+    checks = check_metrics(metrics, settings.floors, settings.max_loss)
+    failed = failures(checks)
+    facts = _facts(run, evaluation, metrics, checks, failed)
+    svg = types_svg(facts["network"]["layers"])
+    if svg:
+        write_text(plots / "types.svg", svg)
+        facts["types_plot"] = f"{PLOTS}/types.svg"
+    document = arrange(facts)
+    write_json(directory / "report.json", facts)
+    write_text(directory / "report.md", to_markdown(document))
+    write_text(directory / "report.html", to_html(document, directory))
+    run.observer.progress("writing the report", 2, 2)
+    shown = [
+        f"{form} {metrics[form]['accuracy']:.4f}"
+        for form in FORMS
+        if isinstance(metrics.get(form, {}).get("accuracy"), float)
+    ]
+    return Outcome(
+        outputs=(*REPORTS, PLOTS),
+        summary=("accuracy: " + ", ".join(shown) + "; " if shown else "") + str(directory / "report.html"),
+        results={"metrics": metrics, "checks": checks},
+        failures=failed,
+    )
+
+
+def _outputs(run: Run) -> dict[str, Any]:
+    with np.load(run.path(OUTPUTS), allow_pickle=False) as archive:
+        found = {name: archive[name] for name in archive.files}
+    return {form: found[form] for form in FORMS if form in found}
+
+
+def _facts(
+    run: Run,
+    evaluation: Evaluation,
+    metrics: dict[str, dict[str, Any]],
+    checks: list[dict[str, Any]],
+    failed: tuple[str, ...],
+) -> dict[str, Any]:
+    """The content of report.json."""
+    recipe, program = run.recipe, run.program()
+    records = {name: run.record(name) for name in _EARLIER}
+    earlier = [text for record in records.values() for text in record.results.get("failures", ())]
+    settings = recipe.settings
+    return {
+        "format": 1,
+        "recipe": {
+            "name": recipe.name,
+            "description": settings.description or recipe.source.description,
+            "file": str(recipe.path),
+        },
+        "failures": [*earlier, *failed],
+        "network": network_facts(program),
+        "ports": port_facts(program, class_names(run)),
+        "verification": _read(run.path(VERIFICATION)),
+        "metrics": {
+            "forms": metrics,
+            "events": records["emulate"].results["events"],
+            "source": recipe.source.name,
+            "checks": checks,
+            "remarks": list(evaluation.remarks),
+        },
+        "plots": [
+            {"title": p.title, "file": _relative(p.path, run.workspace.directory), "caption": p.caption}
+            for p in evaluation.plots
+        ],
+        "hls": recipe.hls.model_dump(mode="json"),
+        "data": records["data"].results,
+        "training": {
+            form: records["train"].results[form] for form in ("quantized", "float") if form in records["train"].results
+        },
+        "remarks": _remarks(program),
+        "provenance": {
+            "seed": recipe.seed,
+            "data_sha256": records["data"].outputs["dataset.npz"],
+            "git": git_revision(recipe.path.resolve().parent),
+            "versions": versions(),
+            "recipe": recipe.to_dict(),
+            "stages": [
+                {"stage": name, "finished": record.finished, "seconds": record.seconds}
+                for name, record in records.items()
+            ],
+        },
+    }
+
+
+def _remarks(program: Any) -> list[str]:
+    """What a reader of the whole report must know."""
+    if any(layer.kind == "Argmax" for layer in program.layers):
+        return [
+            "The network ends in a softmax, which firmware leaves out: the outputs here are its inputs (logits), in "
+            "every form. The class with the largest logit is the class with the largest probability."
+        ]
+    return []
+
+
+def _relative(path: Path, directory: Path) -> str:
+    try:
+        return path.resolve().relative_to(directory.resolve()).as_posix()
+    except ValueError:
+        raise InputError(f"the plot {path} is not below the folder that evaluate was given; write it there") from None
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+STAGE = Stage("report", _EARLIER, _inputs, _perform)

@@ -1,0 +1,71 @@
+"""Stage `train`: the quantized network, and the float reference where the recipe wants one."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from firmware_flows.files import atomic_path
+from firmware_flows.flow.stage import FLOAT, QUANTIZED, Outcome, Run, Stage
+
+
+def _inputs(run: Run) -> dict[str, Any]:
+    recipe = run.recipe
+    return {
+        "network": recipe.network_options.model_dump(mode="json"),
+        "training": recipe.training.model_dump(mode="json"),
+        "float_reference": recipe.float_reference,
+        "input_type": recipe.settings.input_type,
+        "seed": recipe.seed,
+        "source": recipe.source.fingerprint("NetworkOptions", "build_network", "float_network"),
+    }
+
+
+def _perform(run: Run) -> Outcome:
+    recipe, dataset = run.recipe, run.dataset()
+    network = recipe.source.build_network(recipe.network_options, dataset, recipe.seed)
+    outputs = [QUANTIZED]
+    results = {"quantized": _train(run, network, "quantized", QUANTIZED, lower_first=True)}
+    if recipe.float_reference:
+        reference = recipe.source.float_network(recipe.network_options, dataset, recipe.seed)
+        results["float"] = _train(run, reference, "float", FLOAT, lower_first=False)
+        outputs.append(FLOAT)
+    best = results["quantized"]["best"]
+    numbers = ", ".join(f"{k} {best[k]:.4f}" for k in ("val_loss", "val_accuracy") if k in best)
+    return Outcome(
+        outputs=tuple(outputs),
+        summary=f"best epoch {results['quantized']['best_epoch']}: {numbers}",
+        results=results,
+    )
+
+
+def _train(run: Run, network: Any, form: str, file: str, *, lower_first: bool) -> dict[str, Any]:
+    """Train one network below `training/<form>` and put its best weights into `file`."""
+    quantization = importlib.import_module("quantization")
+    settings = run.recipe.training
+    if getattr(settings, "seed", None) is None:
+        settings = settings.model_copy(update={"seed": run.recipe.seed})
+    input_type = run.recipe.settings.input_type
+    if lower_first and input_type is not None:
+        # The trainer knows nothing of the recipe's input type; refuse here what cannot be converted.
+        from firmware_flows.lowering import lower
+
+        lower(network, input_type)
+        lower_first = False
+
+    def progress(done: int, total: int, row: Mapping[str, float]) -> None:
+        shown = [f"{key} {row[key]:.4f}" for key in ("loss", "val_loss", "val_accuracy") if key in row]
+        run.observer.progress(f"training the {form} network, epochs", done, total, ", ".join(shown))
+
+    directory: Path = run.path("training") / form
+    history = quantization.train(network, run.dataset(), settings, directory, progress, lower_first=lower_first)
+    with atomic_path(run.path(file)) as temporary:
+        shutil.copyfile(history.network, temporary)
+    found: dict[str, Any] = history.to_dict()
+    return {**found, "best": dict(history.best), "seconds": history.seconds}
+
+
+STAGE = Stage("train", ("data",), _inputs, _perform, lambda recipe: ("train",))

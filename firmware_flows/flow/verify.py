@@ -1,0 +1,71 @@
+"""Stage `verify`: Keras, Program and compiled C++ must agree in every bit."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from firmware_flows.files import write_json
+from firmware_flows.flow.stage import HLS, QUANTIZED, VERIFICATION, Outcome, Run, Stage
+from firmware_flows.recipe import Recipe
+from firmware_flows.reporting.metrics import plain
+
+
+def _inputs(run: Run) -> dict[str, Any]:
+    settings = run.recipe.verification.model_dump(mode="json")
+    return {**settings, "seed": _seed(run), "csim": run.recipe.hls.csim}
+
+
+def _seed(run: Run) -> int:
+    seed = run.recipe.verification.seed
+    return run.recipe.seed if seed is None else seed
+
+
+def _perform(run: Run) -> Outcome:
+    import firmware_flows as ff
+
+    settings, observer = run.recipe.verification, run.observer
+    program = run.program()
+    quantization = importlib.import_module("quantization")
+    network = quantization.load_keras(run.path(QUANTIZED))
+    project = None
+    if run.recipe.hls.csim:
+        project = ff.hls.Project.load(run.path(HLS))
+        project.compile(lambda done, total: observer.progress("compiling the C++ of the HLS project", done, total))
+    verification = ff.verify(
+        program,
+        run.dataset().test.x[: settings.data_events],
+        keras_model=network,
+        project=project,
+        random_events=settings.random_events,
+        adversarial=settings.adversarial,
+        seed=_seed(run),
+        progress=lambda group, done, total: observer.progress("comparing, events", done, total, group),
+    )
+    facts = {**plain(verification.to_dict()), "csim": project is not None}
+    write_json(run.path(VERIFICATION), facts)
+    events = sum(verification.groups.values())
+    names = ", ".join(["Program", *(form.name for form in verification.forms)])
+    differing = sum(form.differing for form in verification.forms)
+    failures = () if verification.passed else (failure_of(verification),)
+    return Outcome(
+        outputs=(VERIFICATION,),
+        summary=f"{differing:,} differing in {events:,} events; compared: {names}",
+        results={"passed": verification.passed, "groups": dict(verification.groups)},
+        failures=failures,
+    )
+
+
+def failure_of(verification: Any) -> str:
+    """Why a verification did not pass."""
+    counts = "; ".join(f"{f.name}: {f.differing:,} of {f.compared:,} events differ" for f in verification.forms)
+    first = verification.divergence
+    detail = "\n" + first.describe() if first is not None else ""
+    return f"the forms of the network do not agree ({counts or 'nothing was compared'}){detail}"
+
+
+def _capabilities(recipe: Recipe) -> tuple[str, ...]:
+    return ("train", "convert", "csim") if recipe.hls.csim else ("train",)
+
+
+STAGE = Stage("verify", ("data", "train", "convert"), _inputs, _perform, _capabilities)

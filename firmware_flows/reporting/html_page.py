@@ -1,0 +1,94 @@
+"""A report as one HTML file: no script, no network, images inside; readable on paper and on a phone."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from html import escape
+from pathlib import Path
+
+from firmware_flows.reporting.document import Block, Document, Image, Items, Table, Text, Verdict
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2126; --paper: #ffffff; --line: #d5dae0; --soft: #f3f5f7;
+        --good: #1a7f37; --bad: #b42318; --dim: #5b6570; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ec; --paper: #15191d; --line: #353d45; --soft: #1f252b;
+        --good: #4ac26b; --bad: #ff7b6b; --dim: #9aa5b1; } }
+* { box-sizing: border-box; }
+body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto;
+       max-width: 70rem; padding: 1.5rem 1rem 4rem; overflow-wrap: anywhere; }
+h1 { line-height: 1.2; margin: 0 0 .3rem; } h2 { margin: 2.4rem 0 .6rem; border-bottom: 1px solid var(--line); }
+nav { font-size: .9rem; } nav a { margin-right: 1rem; } a { color: inherit; }
+.verdict { border-left: .35rem solid; padding: .5rem .8rem; background: var(--soft); margin: .8rem 0; }
+.good { border-color: var(--good); } .bad { border-color: var(--bad); }
+.good b { color: var(--good); } .bad b { color: var(--bad); }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; margin: .6rem 0 .2rem; }
+th, td { border: 1px solid var(--line); padding: .25rem .55rem; text-align: left; vertical-align: top;
+         overflow-wrap: normal; }
+th { background: var(--soft); } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.source, figcaption { color: var(--dim); font-size: .82rem; margin: 0 0 1rem; }
+figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #ffffff; }
+@media print { body { max-width: none; font-size: 10pt; } nav { display: none; } .scroll { overflow: visible; }
+  table { font-size: 7.5pt; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
+"""
+
+
+def to_html(document: Document, directory: Path) -> str:
+    """The whole report; image files are read from `directory` and put inside."""
+    links = "".join(f'<a href="#s{n}">{escape(s.title)}</a>' for n, s in enumerate(document.sections))
+    sections = "".join(
+        f'<section id="s{n}"><h2>{escape(s.title)}</h2>{"".join(_block(b, directory) for b in s.blocks)}</section>'
+        for n, s in enumerate(document.sections)
+    )
+    subtitle = f"<p>{escape(document.subtitle)}</p>" if document.subtitle else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(document.title)}</title><style>{_STYLE}</style></head>\n"
+        f"<body><header><h1>{escape(document.title)}</h1>{subtitle}{_block(document.verdict, directory)}"
+        f"<nav>{links}</nav></header>\n<main>{sections}</main></body></html>\n"
+    )
+
+
+def _block(block: Block, directory: Path) -> str:
+    match block:
+        case Text(text):
+            return f"<p>{escape(text)}</p>"
+        case Verdict(passed, text):
+            word = "PASSED" if passed else "FAILED"
+            return f'<p class="verdict {"good" if passed else "bad"}"><b>{word}</b>: {escape(text)}</p>'
+        case Items(items):
+            return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
+        case Image():
+            return _image(block, directory)
+        case Table():
+            return _table(block)
+
+
+def _table(table: Table) -> str:
+    def cell(column: int, text: str, tag: str) -> str:
+        style = ' class="number"' if column in table.numeric else ""
+        return f"<{tag}{style}>{escape(text)}</{tag}>"
+
+    def row(cells: tuple[str, ...], tag: str) -> str:
+        return f"<tr>{''.join(cell(column, text, tag) for column, text in enumerate(cells))}</tr>"
+
+    body = "".join(row(cells, "td") for cells in table.rows)
+    return (
+        f'<div class="scroll"><table><thead>{row(table.columns, "th")}</thead><tbody>{body}</tbody></table></div>'
+        f'<p class="source">Source: {escape(table.source)}</p>'
+    )
+
+
+def _image(image: Image, directory: Path) -> str:
+    path = directory / image.file
+    kind = mimetypes.guess_type(path.name)[0] or "image/png"
+    try:
+        content = base64.b64encode(path.read_bytes()).decode()
+    except OSError:
+        return f"<p>{escape(image.title)}: the file {escape(image.file)} is missing.</p>"
+    caption = escape(image.caption or image.title)
+    return (
+        f'<figure><img alt="{escape(image.title)}" src="data:{kind};base64,{content}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
