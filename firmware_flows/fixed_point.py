@@ -2,6 +2,7 @@
 
 A value is stored as an integer, its *mantissa*: value = mantissa * 2**-fractional. Rounding and overflow follow
 `ap_fixed` (AMD UG1399, "Arbitrary Precision Fixed-Point Data Types"), which `ac_fixed` shares.
+`tests/test_fixed_point_cpp.py` proves it against the C++ headers that hls4ml compiles.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ Integers = npt.NDArray[Any]
 
 INT64_BITS = 62
 """Magnitudes up to 2**62 leave room for one addition in an int64."""
+
+WIDEST = 1024
+"""The widest type of the `ap_types` headers (AP_INT_MAX_W)."""
 
 
 class Rounding(StrEnum):
@@ -47,7 +51,8 @@ class Overflow(StrEnum):
 class FixedPoint:
     """A fixed-point type: `width` bits, of which `integer` lie left of the binary point (the sign bit included).
 
-    `integer` may be negative or exceed `width`. Raises ValueError for a width below one.
+    `integer` may be negative or exceed `width`. Raises ValueError for a width outside 1 to 1024, or a least significant
+    bit that is not a normal float64.
 
     >>> t = FixedPoint.parse("ap_fixed<8,3,AP_RND_CONV,AP_SAT>")
     >>> t.fractional, t.minimum, t.maximum
@@ -67,6 +72,11 @@ class FixedPoint:
             raise ValueError(f"width of a fixed-point type must be a positive integer, not {self.width!r}")
         if isinstance(self.integer, bool) or not isinstance(self.integer, int):
             raise ValueError(f"integer bits of a fixed-point type must be an integer, not {self.integer!r}")
+        if self.width > WIDEST or not -WIDEST < self.width - self.integer <= WIDEST - 2:
+            raise ValueError(
+                f"width {self.width} with {self.integer} integer bits: at most {WIDEST} bits, and a least significant "
+                f"bit between 2**-{WIDEST - 2} and 2**{WIDEST - 1}, are supported"
+            )
         object.__setattr__(self, "signed", bool(self.signed))
         object.__setattr__(self, "rounding", Rounding(self.rounding))
         object.__setattr__(self, "overflow", Overflow(self.overflow))
@@ -144,31 +154,47 @@ class FixedPoint:
         Any shape. int64 in gives int64 out as long as 62 bits hold every step; otherwise Python integers are
         used, and the result is int64 again when this type has at most 63 bits.
         """
-        values = _integers(mantissas)
+        given = _integers(mantissas)
+        values = given.reshape(-1)
         shift = fractional - self.fractional
         if values.dtype != object and not self._fits_int64(values, shift):
             values = values.astype(object)
         limited = self._limit(_shifted(values, shift, self.rounding))
-        if limited.dtype == object and self.width - self.signed < 64:
-            limited = limited.astype(np.int64)
-        return limited
+        return limited.astype(self._dtype, copy=False).reshape(given.shape)
 
     def quantize(self, values: npt.ArrayLike) -> Integers:
-        """Real numbers (any float type, any shape) as mantissas, rounded and limited once, exactly.
+        """Real numbers (floats up to 64 bits or integers, any shape) as mantissas, rounded and limited once, exactly.
 
-        Raises ValueError on NaN or infinity.
+        Raises ValueError on NaN or infinity, TypeError on numbers that float64 does not hold.
         """
-        real = np.asarray(values, dtype=np.float64)
+        given = np.asarray(values)
+        if given.dtype.kind in "iub":
+            return self.cast(given, 0)
+        if given.dtype.kind != "f" or given.dtype.itemsize > 8:
+            raise TypeError(f"expected float16, float32, float64 or integers, not {given.dtype}")
+        real = given.astype(np.float64).reshape(-1)
         if not np.isfinite(real).all():
             raise ValueError("NaN or infinity has no fixed-point value")
-        mantissas, exponents = np.frexp(real)
-        # every float64 is an integer of 53 bits times a power of two: group by that power, and cast integers
-        integers = np.ldexp(mantissas, 53).astype(np.int64)
-        powers = exponents.astype(np.int64) - 53
-        result = np.zeros(real.shape, dtype=np.int64 if self.width - self.signed < 64 else object)
-        for power in np.unique(powers):
-            chosen = powers == power
-            result[chosen] = self.cast(integers[chosen], -int(power))
+        return self._quantize(real).reshape(given.shape)
+
+    def _quantize(self, real: npt.NDArray[np.float64]) -> Integers:
+        with np.errstate(over="ignore", under="ignore"):
+            halves = np.ldexp(real, self.fractional + 1)
+        halves[(halves == 0) & (real != 0)] = 0.5  # underflow: any value less than half a bit rounds alike
+        halves = np.copysign(halves, real)
+        moderate = np.abs(halves) < 2.0**60
+        whole = np.floor(halves, where=moderate, out=np.zeros_like(halves))
+        # of what lies below the half bit, rounding asks only whether it is zero: one bit says so
+        rest = moderate & (whole != halves)
+        result = self.cast(2 * whole.astype(np.int64) + rest, self.fractional + 2)
+        if not moderate.all():
+            # beyond that, every float64 is an integer of 53 bits times a power of two
+            large = np.flatnonzero(~moderate)
+            fractions, exponents = np.frexp(real[large])
+            integers = np.ldexp(fractions, 53).astype(np.int64)
+            for exponent in np.unique(exponents):
+                chosen = exponents == exponent
+                result[large[chosen]] = self.cast(integers[chosen], 53 - int(exponent))
         return result
 
     def to_float(self, mantissas: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -187,7 +213,11 @@ class FixedPoint:
         bits = format(int(mantissa) & ((1 << self.width) - 1), f"0{self.width}b")
         if 0 < self.fractional < self.width:
             return f"0b{bits[: -self.fractional]}.{bits[-self.fractional :]}"
-        return f"0b{bits} * 2^{-self.fractional}"
+        return f"0b{bits}" if self.fractional == 0 else f"0b{bits} * 2^{-self.fractional}"
+
+    @property
+    def _dtype(self) -> type[np.generic]:
+        return np.int64 if self.width - self.signed < 64 else np.object_
 
     def _fits_int64(self, values: Integers, shift: int) -> bool:
         if self.width > INT64_BITS or shift > INT64_BITS:
@@ -214,6 +244,11 @@ class FixedPoint:
 
 def _integers(values: npt.ArrayLike) -> Integers:
     array = np.asarray(values)
+    if array.dtype.kind == "f" and not isinstance(values, np.ndarray):
+        # NumPy makes floats of an empty list, and of integers that no integer type holds together
+        numbers = np.asarray(values, dtype=object)
+        if all(isinstance(number, int | np.integer) for number in numbers.flat):
+            array = numbers
     if array.dtype == object or array.dtype == np.int64:
         return array
     if array.dtype == np.uint64:
