@@ -8,14 +8,8 @@ from __future__ import annotations
 
 from math import prod
 
-from firmware_flows.hls.plan import Plan
+from firmware_flows.hls.plan import AP_BACKENDS, Plan
 from firmware_flows.hls.settings import Settings
-
-AP_BACKENDS = ("Vitis", "Vivado")
-"""Backends whose C++ uses ap_fixed and hls::stream."""
-
-AC_PARALLEL_BACKENDS = ("Catapult",)
-"""Backends with ac_fixed and the same calling convention."""
 
 STACK_BYTES = 256 * 1024 * 1024
 """hls4ml keeps every product of a layer on the stack."""
@@ -88,14 +82,6 @@ template <int W, int I, bool S, ap_q_mode Q, ap_o_mode O, int N>
 inline int64_t ff_mantissa(const ap_fixed_base<W, I, S, Q, O, N> &x) {
     ap_int_base<W, S> bits;
     bits.V = x.V;
-    return bits.to_int64();
-}
-"""
-
-_AC_MANTISSA = """\
-template <int W, int I, bool S, ac_q_mode Q, ac_o_mode O>
-inline int64_t ff_mantissa(const ac_fixed<W, I, S, Q, O> &x) {
-    ac_int<W, S> bits = x.template slc<W>(0);
     return bits.to_int64();
 }
 """

@@ -35,7 +35,7 @@ def possible_reuse_factors(plan: Plan, settings: Settings) -> dict[str, int]:
     hls4ml does this too, but its pass that makes a convolution pointwise puts the impossible factor back, and the
     C++ then ends the process.
     """
-    if settings.strategy != "resource":
+    if settings.strategy != "resource" and settings.backend not in ("Quartus", "oneAPI"):
         return {}
     require_hls4ml()
     from hls4ml.backends import get_backend

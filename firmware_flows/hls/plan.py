@@ -27,6 +27,9 @@ BIT = FixedPoint(1, 1, signed=False)
 MULTIPLYING_KINDS = ("Dense",)
 """Kinds of layer that have a reuse factor of their own."""
 
+AP_BACKENDS = ("Vitis", "Vivado")
+"""Backends whose C++ uses ap_fixed and hls::stream; the others use ac_fixed, of two bits at least."""
+
 MAX_STREAM_READERS = 7
 """hls4ml copies a stream at most seven times."""
 
@@ -115,7 +118,9 @@ class _Planner:
         self.program = program
         self.settings = settings
         self.stream = settings.io == "stream"
+        self.two_bits_at_least = settings.backend not in AP_BACKENDS
         self.nodes: dict[str, Node] = {}
+        self.lowered: set[str] = set()
         self.of: dict[str, Node] = {}
         self.traced: list[Traced] = []
         self.outputs = self._output_layers()
@@ -176,6 +181,12 @@ class _Planner:
 
     # ---- adding nodes
 
+    def constant_type(self, t: FixedPoint) -> FixedPoint:
+        """Type of a constant: where hls4ml has no type of one bit, one more, which holds the same values."""
+        if self.two_bits_at_least and t.width == 1:
+            return FixedPoint(2, t.integer + 1, t.signed)
+        return t
+
     def add(
         self,
         layer: Layer,
@@ -188,8 +199,9 @@ class _Planner:
         **more: Any,
     ) -> Node:
         name = self.names[layer.name] + suffix
-        while name in self.nodes:
+        while name.lower() in self.lowered:  # hls4ml's configuration does not distinguish case
             name += "x"
+        self.lowered.add(name.lower())
         names = tuple(node.name for node in inputs)
         node = Node(name, layer.name, kind, names, tuple(int(n) for n in shape), dict(types), **more)
         self.nodes[name] = node
@@ -279,7 +291,7 @@ def _relu(p: _Planner, layer: Layer) -> Node:
 
 
 def _leaky_relu(p: _Planner, layer: Layer) -> Node:
-    source, slope_type = p.source(layer), layer.types["slope"]
+    source, slope_type = p.source(layer), p.constant_type(layer.types["slope"])
     slope = float(slope_type.to_float(np.asarray(layer.arrays["slope"]).reshape(-1))[0])
     return p.add(
         layer, "LeakyReLU", (source,), source.shape,
@@ -290,24 +302,21 @@ def _leaky_relu(p: _Planner, layer: Layer) -> Node:
 
 def _hard_sigmoid(p: _Planner, layer: Layer) -> Node:
     source = p.source(layer)
+    types = {"result": layer.type, "table": layer.type}
+    attributes: dict[str, Any] = {"activation": "hard_sigmoid", "n_in": source.size}
     for name in ("slope", "shift"):
         value, t = float(layer.attributes[name]), layer.types[name]
         if float(t.to_float(t.quantize([value]))[0]) != value:
             raise HlsConversionError(layer.name, name, value, f"{t} does not hold it exactly", "use a power of two")
-    return p.add(
-        layer, "HardActivation", (source,), source.shape,
-        {"result": layer.type, "slope": layer.types["slope"], "shift": layer.types["shift"], "table": layer.type},
-        attributes={
-            "activation": "hard_sigmoid", "n_in": source.size,
-            "slope": float(layer.attributes["slope"]), "shift": float(layer.attributes["shift"]),
-        },
-    )  # fmt: skip
+        types[name], attributes[name] = p.constant_type(t), value
+    return p.add(layer, "HardActivation", (source,), source.shape, types, attributes=attributes)
 
 
 def _dense(p: _Planner, layer: Layer) -> Node:
     source = p.source(layer)
     n_in, n_out = (int(n) for n in layer.arrays["weight"].shape)
-    types = {name: layer.types[name] for name in ("weight", "bias", "accum", "result")}
+    types = {name: p.constant_type(layer.types[name]) for name in ("weight", "bias")}
+    types |= {name: layer.types[name] for name in ("accum", "result")}
     weights = {"weight": layer.arrays["weight"], "bias": layer.arrays["bias"]}
     reuse = p.settings.reuse_factor.get(layer.name, 1)
     if len(source.shape) == 1:
@@ -400,7 +409,7 @@ def _merge(p: _Planner, layer: Layer) -> Node:
 
 def _check_broadcast(p: _Planner, layer: Layer, left: Node, right: Node) -> None:
     shapes = f"{left.shape} and {right.shape}"
-    if p.stream or p.settings.backend not in ("Vitis", "Vivado"):
+    if p.stream or p.settings.backend not in AP_BACKENDS:
         raise HlsConversionError(
             layer.name, "shapes", shapes, "hls4ml merges only equal shapes here",
             'use io="parallel" with Vitis or Vivado',
@@ -424,6 +433,12 @@ def _pool(p: _Planner, layer: Layer) -> Node:
             layer.name, "shape", source.shape, "pooling needs (positions, channels)", "reshape before pooling"
         )
     positions, channels = source.shape
+    if operation == "average" and p.settings.backend not in AP_BACKENDS:
+        raise HlsConversionError(
+            layer.name, "operation", operation,
+            f"hls4ml's C++ for {p.settings.backend} averages without the accumulator's type and overflows",
+            "use sum pooling, or Vitis or Vivado",
+        )  # fmt: skip
     if operation in POOLS:
         return p.add(
             layer, POOLS[operation], (source,), (channels,), types,
@@ -438,8 +453,9 @@ def _pool(p: _Planner, layer: Layer) -> Node:
         layer, "Transpose", (source,), (channels, positions), {"result": source.type},
         suffix="_swapped", attributes={"perm": [1, 0]},
     )  # fmt: skip
+    one = p.constant_type(BIT)
     ones = {"weight": np.ones((positions, 1), np.int64), "bias": np.zeros(1, np.int64)}
-    summed = _pointwise(p, layer, swapped, {**types, "weight": BIT, "bias": BIT}, ones, 1)
+    summed = _pointwise(p, layer, swapped, {**types, "weight": one, "bias": one}, ones, 1)
     return p.reshape(layer, summed, (channels,), "_vector")
 
 

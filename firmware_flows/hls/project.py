@@ -21,7 +21,7 @@ from firmware_flows.hls import bridge, simulation, vendor
 from firmware_flows.hls.compiler import compile_library
 from firmware_flows.hls.errors import HlsConversionError, HlsSettingsError, ProjectError
 from firmware_flows.hls.graph import build_graph, possible_reuse_factors, require_hls4ml
-from firmware_flows.hls.plan import Plan, make_plan, multiplying_layers
+from firmware_flows.hls.plan import AP_BACKENDS, Plan, make_plan, multiplying_layers
 from firmware_flows.hls.quiet import logger, quiet
 from firmware_flows.hls.readback import check_files, check_graph
 from firmware_flows.hls.settings import Settings, check_settings
@@ -98,10 +98,11 @@ class Project:
             raise HlsSettingsError(
                 "backend", self.settings.backend,
                 f"its C++ is written but not compiled here (its own flow needs {tool}); "
-                f"write a second project with one of {', '.join(bridge.AP_BACKENDS)} to simulate",
+                f"write a second project with one of {', '.join(AP_BACKENDS)} to simulate",
             )  # fmt: skip
 
     def _library(self) -> simulation.Library:
+        self._require_simulation()
         self._check_weight_files()
         sizes = tuple(self.plan.node(port.node).size for port in self.plan.outputs)
         return simulation.load(self.compile(), self.plan.input.size, sizes, bridge.trace_size(self.plan))
@@ -246,7 +247,7 @@ def _check_backend(plan: Plan, settings: Settings) -> None:
                 raise HlsConversionError(
                     node.layer, name, t, "hls4ml carries weights as float64", f"use at most {DOUBLE_BITS} bits"
                 )
-        if settings.backend in bridge.AP_BACKENDS:
+        if settings.backend in AP_BACKENDS:
             continue
         for name, t in node.types.items():
             if t.width == 1:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from firmware_flows.fixed_point import FixedPoint, Overflow, Rounding
 from firmware_flows.hls.errors import HlsTypeError
@@ -32,6 +33,11 @@ GRAPH = "hls4ml's graph"
 def field_of(attribute: Any) -> str:
     """'accum' for hls4ml's attribute 'accum_t'; a HardActivation keeps its types a second time as 'slope_prec'."""
     return str(attribute).removesuffix("_t").removesuffix("_prec")
+
+
+def unread_types(graph: Any) -> set[tuple[str, str]]:
+    """Class and field of types that no C++ reads: Catapult widens a maximum's accumulator, and does not use it."""
+    return {("GlobalMaxPooling1D", "accum")} if graph.config.backend.name == "Catapult" else set()
 
 
 def expected_type(node: Node, field: str) -> FixedPoint | None:
@@ -79,6 +85,9 @@ def _check_layer(layer: Any, node: Node, origin: Mapping[str, str]) -> None:
         wanted = expected_type(node, field)
         if wanted is None:
             raise HlsTypeError(node.layer, field, "no such type", named.precision, GRAPH)
+        if (node.kind, field) in unread_types(layer.model):
+            seen.add(field)
+            continue
         _same(node, field, wanted, of_hls4ml(named.precision))
         seen.add(field)
     missing = sorted(set(node.types) - seen)
@@ -97,12 +106,27 @@ def _check_weights(layer: Any, node: Node) -> None:
         raise HlsTypeError(node.layer, "weights", sorted(node.weights), sorted(weights), GRAPH)
     for name, variable in weights.items():
         _same(node, name, node.types[name], of_hls4ml(variable.type.precision))
-        values = np.asarray(variable.data, dtype=np.float64)
-        if layer.get_attr("_weights_transposed", False) and name == "weight":
-            values = np.moveaxis(values, 0, -1)
+        values = _in_program_order(layer, name, variable, node)
         wanted = np.ldexp(node.weights[name].astype(np.float64), -node.types[name].fractional)
         if values.size != wanted.size or not np.array_equal(values.reshape(-1), wanted.reshape(-1)):
             raise HlsTypeError(node.layer, f"values of {name}", "the Program's", "others", GRAPH)
+
+
+def _in_program_order(layer: Any, name: str, variable: Any, node: Node) -> npt.NDArray[np.float64]:
+    """The values as (..., n_in, n_out), whatever order the strategy wants them in."""
+    values = np.asarray(variable.data, dtype=np.float64)
+    if name != "weight" or not layer.get_attr("_weights_transposed", False):
+        return values
+    if values.ndim > 1:
+        return np.moveaxis(values, 0, -1)
+    n_in, n_out = node.weights[name].shape  # Quartus and oneAPI: flat, padded to powers of two where large
+    if layer.get_attr("rfpad") is not None:
+        reuse = int(layer.get_attr("reuse_factor"))
+        padded = values.reshape(-1, reuse + int(layer.get_attr("rfpad")))
+        kept = padded[: n_in * n_out // reuse, :reuse]
+        if np.count_nonzero(kept) == np.count_nonzero(padded):
+            values = kept.reshape(-1)
+    return values.reshape(n_out, n_in).T if values.size == n_in * n_out else values
 
 
 def _check_clone(name: str, clone: Any, planned: Mapping[str, Node]) -> None:
@@ -139,15 +163,18 @@ def of_hls4ml(precision: Any) -> FixedPoint:
 
 def check_files(graph: Any, plan: Plan, directory: Path) -> None:
     """Compare defines.h, parameters.h and the weights with the plan. Raises HlsTypeError."""
-    defines = read_defines(directory / "firmware" / "defines.h")
+    firmware = firmware_directory(directory)
+    defines = read_defines(firmware / "defines.h")
     layers = {str(layer.name): layer for layer in graph.get_layers()}
     claimed: set[str] = set()
     for node in plan.nodes:
         layer = layers[node.name]
         for attribute, named in layer.types.items():
             field = field_of(attribute)
-            _same(node, field, _wanted(node, field), _defined(defines, node, field, str(named.name)), "defines.h")
             claimed.add(str(named.name))
+            if (node.kind, field) not in unread_types(graph):
+                found = _defined(defines, node, field, str(named.name))
+                _same(node, field, _wanted(node, field), found, "defines.h")
     for layer in layers.values():  # copies of streams bear the type of their source, which is claimed
         if layer.class_name == "Clone":
             claimed.update(str(v.type.name) for v in layer.get_variables())
@@ -155,10 +182,10 @@ def check_files(graph: Any, plan: Plan, directory: Path) -> None:
     for name in defines:
         if name not in claimed:
             raise HlsTypeError(name, "typedef", "no such type", defines[name], "defines.h")
-    _check_parameters(plan, directory / "firmware" / "parameters.h", defines)
+    _check_parameters(graph, plan, firmware / "parameters.h", defines)
     for node in plan.nodes:
         for name, variable in layers[node.name].weights.items():
-            _check_weight_files(node, name, variable, directory / "firmware" / "weights")
+            _check_weight_files(node, name, variable, firmware / "weights")
 
 
 def _wanted(node: Node, field: str) -> FixedPoint:
@@ -172,6 +199,12 @@ def _defined(defines: Mapping[str, FixedPoint], node: Node, field: str, name: st
     if name not in defines:
         raise HlsTypeError(node.layer, field, f"a typedef {name}", "none", "defines.h")
     return defines[name]
+
+
+def firmware_directory(directory: Path) -> Path:
+    """Where a backend puts the C++: firmware/, or src/firmware/ for oneAPI."""
+    inner = directory / "src" / "firmware"
+    return inner if inner.is_dir() else directory / "firmware"
 
 
 def read_defines(path: Path) -> dict[str, FixedPoint]:
@@ -194,27 +227,29 @@ def _parse(definition: str, name: str) -> FixedPoint:
         raise HlsTypeError(name, "typedef", "a fixed-point type", definition, "defines.h") from None
 
 
-def _check_parameters(plan: Plan, path: Path, defines: Mapping[str, FixedPoint]) -> None:
+def _check_parameters(graph: Any, plan: Plan, path: Path, defines: Mapping[str, FixedPoint]) -> None:
+    """Types named in each layer's configuration struct, which bears the layer's number in its name."""
+    numbers = {str(layer.get_attr("index")): str(layer.name) for layer in graph.get_layers()}
     planned = {node.name: node for node in plan.nodes}
+    unread = unread_types(graph)
     node: Node | None = None
     checked: dict[str, set[str]] = {}
     for line in path.read_text().splitlines():
-        comment = re.fullmatch(r"//\s*(\w+)\s*", line)
-        if comment:
-            node = planned.get(comment.group(1), node)
+        struct = re.match(r"struct \w*?config(\d+)(?:_\w+)?\b", line)
+        if struct:
+            node = planned.get(numbers.get(struct.group(1), ""))
         typedef = re.fullmatch(r"\s*typedef\s+(\w+)\s+(\w+)_t;\s*", line)
         if typedef and node is not None:
             name, field = typedef.groups()
-            _same(node, field, _wanted(node, field), _defined(defines, node, field, name), "parameters.h")
             checked.setdefault(node.name, set()).add(field)
+            if (node.kind, field) not in unread:
+                _same(node, field, _wanted(node, field), _defined(defines, node, field, name), "parameters.h")
         product = re.search(r"using product\s*=\s*(?:\w+::)*product::(\w+)<", line)
         if product and node is not None and product.group(1) != "mult":
             raise HlsTypeError(node.layer, "product", "mult", product.group(1), "parameters.h")
     for node in plan.nodes:
         for field in ("accum", "weight", "bias"):
             if field in node.types and field not in checked.get(node.name, set()):
-                if field == "weight" and not node.weights:
-                    continue
                 raise HlsTypeError(node.layer, field, node.types[field], "no typedef", "parameters.h")
 
 
@@ -238,7 +273,7 @@ def read_values(path: Path) -> Iterator[Fraction]:
     """The numbers of a weights file (.h: the initialiser; .txt: all), exact."""
     text = path.read_text()
     if path.suffix == ".h":
-        initialiser = re.search(r"=\s*\{([^}]*)\}", text)
+        initialiser = re.search(r"=\s*\{+([^}]*)\}", text)
         if initialiser is None:
             return
         text = initialiser.group(1)

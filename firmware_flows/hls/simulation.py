@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def check_events(x: Any, shape: tuple[int, ...], name: str) -> npt.NDArray[np.fl
         wanted = ", ".join(["events", *map(str, shape)])
         raise InputError(f"events of {name!r} must have the shape ({wanted}), not {array.shape}")
     with np.errstate(over="ignore"):
-        single = np.ascontiguousarray(array, dtype=np.float32).reshape(array.shape[0], -1)
+        single = np.ascontiguousarray(array, dtype=np.float32).reshape(array.shape[0], prod(shape))
     if not np.isfinite(single).all():
         event, feature = np.argwhere(~np.isfinite(single))[0]
         raise InputError(

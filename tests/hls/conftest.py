@@ -160,3 +160,16 @@ class Net:
 @pytest.fixture
 def net() -> type[Net]:
     return Net
+
+
+@pytest.fixture(scope="session")
+def small_program() -> Program:
+    n = Net()
+    return n.build(n.dense(n.input((3,), "ap_fixed<8,3,AP_RND,AP_SAT>"), 2, "y"))
+
+
+@pytest.fixture(scope="session")
+def small_project(small_program: Program, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from firmware_flows import hls
+
+    return hls.write_project(small_program, tmp_path_factory.mktemp("small") / "project")
