@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -203,6 +205,30 @@ def git_revision(directory: Path) -> dict[str, str | bool] | None:
     if revision is None:
         return None
     return {"revision": revision, "changed": bool(run("status", "--porcelain", "--untracked-files=no"))}
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow, if that was not done, without the messages that it writes to standard error as it starts.
+
+    They come from C++ and heed no log level; they are shown when the import fails.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as messages:
+        original = os.dup(2)
+        try:
+            os.dup2(messages.fileno(), 2)
+            importlib.import_module("tensorflow")
+        except BaseException:
+            messages.seek(0)
+            os.write(original, messages.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
 
 
 def in_virtual_environment() -> bool:

@@ -107,7 +107,7 @@ class Dataset:
     def load(cls, path: str | Path) -> Dataset:
         """Read what `save` wrote; raises InputError for a file that is missing, damaged or something else."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with Path(path).open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as archive:
                 splits = {name: Split(archive[f"{name}_x"], archive[f"{name}_y"]) for name in SPLITS}
                 metadata = json.loads(str(archive["metadata"]))
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:

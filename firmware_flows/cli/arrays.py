@@ -16,21 +16,24 @@ from firmware_flows.files import atomic_path
 def read_events(path: Path, ports: Sequence[str]) -> Any:
     """Events from `.npy`, or from `.npz` with one array a port (by name; a single array serves a single port)."""
     try:
+        if zipfile.is_zipfile(path):
+            with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as archive:
+                return _of_ports(path, {name: archive[name] for name in archive.files}, ports)
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a NumPy file of numbers (.npy or .npz): {error}") from error
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded as archive:
-        names = archive.files
-        if len(ports) == 1 and len(names) == 1:
-            return archive[names[0]]
-        missing = [port for port in ports if port not in names]
-        if missing:
-            raise InputError(f"{path} holds {', '.join(names) or 'nothing'}; wanted arrays named {', '.join(ports)}")
-        return {port: archive[port] for port in ports} if len(ports) > 1 else archive[ports[0]]
+    return loaded
+
+
+def _of_ports(path: Path, arrays: dict[str, Any], ports: Sequence[str]) -> Any:
+    if len(ports) == 1 and len(arrays) == 1:
+        return next(iter(arrays.values()))
+    missing = [port for port in ports if port not in arrays]
+    if missing:
+        raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}; wanted arrays named {', '.join(ports)}")
+    return {port: arrays[port] for port in ports} if len(ports) > 1 else arrays[ports[0]]
 
 
 def write_results(path: Path, results: Any, names: Sequence[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from firmware_flows.flow.observer import Observer, Silent
@@ -41,10 +44,15 @@ def watching(quiet: bool = False) -> Iterator[Observer]:
     if quiet:
         yield Silent()
         return
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield PlainLines()
         return
+    # A descriptor of its own: that of standard error is turned away while TensorFlow starts.
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as stream:
+        yield from _bars(Console(file=stream, highlight=False))
+
+
+def _bars(console: Console) -> Iterator[Observer]:
     columns = (
         TextColumn("  {task.description}"),
         BarColumn(bar_width=24),
@@ -67,13 +75,13 @@ class Bars:
         self._bars.console.print(f"[bold]{name}[/bold]{_REASONS.get(reason, '')} ...")
 
     def stage_skipped(self, name: str, summary: str) -> None:
-        self._bars.console.print(f"[bold]{name}[/bold] is current: {summary}", markup=True)
+        self._bars.console.print(f"[bold]{name}[/bold] is current: {escape(summary)}")
 
     def stage_finished(self, name: str, seconds: float, summary: str) -> None:
         for task in self._tasks.values():
             self._bars.remove_task(task)
         self._tasks.clear()
-        self._bars.console.print(f"[bold green]{name}[/bold green] {seconds:.1f} s: {summary}")
+        self._bars.console.print(f"[bold green]{name}[/bold green] {seconds:.1f} s: {escape(summary)}")
 
     def progress(self, step: str, done: int, total: int, note: str = "") -> None:
         if step not in self._tasks:

@@ -13,7 +13,7 @@ import click
 
 from firmware_flows.cli.arrays import read_events, write_results
 from firmware_flows.cli.console import say, say_json, watching
-from firmware_flows.environment import require
+from firmware_flows.environment import load_tensorflow, require
 from firmware_flows.errors import CheckFailedError, InputError
 from firmware_flows.flow.observer import Observer
 from firmware_flows.flow.verify import failure_of
@@ -41,7 +41,7 @@ def convert(
     if (quantize is None) != (calibration is None):
         raise click.UsageError("--quantize and --calibration go together")
     require("train", *(("convert",) if hls else ()))
-    quantization = importlib.import_module("quantization")
+    quantization = _quantization()
     network = quantization.load_keras(source)
     if quantize is not None and calibration is not None:
         network = quantization.quantize_after_training(network, read_events(calibration, ("x",)), quantize)
@@ -110,7 +110,7 @@ def verify(
     require(*(() if network is None else ("train",)), *(() if no_csim else ("convert", "csim")))
     program = ff.load_program(source)
     x = None if events is None else read_events(events, [port.port for port in program.inputs])
-    keras_model = None if network is None else importlib.import_module("quantization").load_keras(network)
+    keras_model = None if network is None else _quantization().load_keras(network)
     with _project(program, hls, no_csim) as project, watching(quiet=as_json) as observer:
         if project is not None:
             project.compile(_counter(observer, "compiling the C++ of the HLS project"))
@@ -144,6 +144,11 @@ def _project(program: Any, hls: Path | None, no_csim: bool) -> Iterator[Any]:
     else:
         with tempfile.TemporaryDirectory(prefix="firmware-flows-") as directory:
             yield ff.hls.write_project(program, Path(directory) / "hls")
+
+
+def _quantization() -> Any:
+    load_tensorflow()
+    return importlib.import_module("quantization")
 
 
 def _counter(observer: Observer, step: str) -> Any:

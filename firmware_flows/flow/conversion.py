@@ -6,6 +6,7 @@ import importlib
 from dataclasses import replace
 from typing import Any
 
+from firmware_flows.environment import load_tensorflow
 from firmware_flows.flow.stage import HLS, PROGRAM, QUANTIZED, Outcome, Run, Stage
 
 
@@ -23,6 +24,7 @@ def _perform(run: Run) -> Outcome:
 
     observer = run.observer
     quantization = importlib.import_module("quantization")
+    load_tensorflow()
     observer.progress("lowering the network", 0, 2)
     network = quantization.load_keras(run.path(QUANTIZED))
     metadata = {"recipe": run.recipe.name, "classes": list(class_names(run))}
@@ -31,7 +33,7 @@ def _perform(run: Run) -> Outcome:
     program.save(run.path(PROGRAM))
     observer.progress("writing the HLS project", 1, 2)
     settings = run.recipe.hls
-    ff.hls.write_project(
+    project = ff.hls.write_project(
         program,
         run.path(HLS),
         target=settings.target,
@@ -46,7 +48,7 @@ def _perform(run: Run) -> Outcome:
     return Outcome(
         outputs=(PROGRAM, HLS),
         summary=f"{len(program.layers)} layers, {parameters:,} parameters; HLS project for {settings.backend}",
-        results={"digest": program.digest},
+        results={"digest": program.digest, "hls": project.settings.to_json()},
     )
 
 

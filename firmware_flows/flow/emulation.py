@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from firmware_flows.environment import load_tensorflow
 from firmware_flows.files import atomic_path
 from firmware_flows.flow.stage import FLOAT, OUTPUTS, QUANTIZED, Outcome, Run, Stage
 
@@ -31,6 +32,7 @@ def _perform(run: Run) -> Outcome:
             program, x, progress=lambda done, total: run.observer.progress("emulating, events", done, total)
         )
     }
+    load_tensorflow()
     quantization = importlib.import_module("quantization")
     forms = {"quantized": QUANTIZED, **({"float": FLOAT} if run.recipe.float_reference else {})}
     for form, file in forms.items():

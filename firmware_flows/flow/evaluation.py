@@ -108,7 +108,7 @@ def _facts(
             {"title": p.title, "file": _relative(p.path, run.workspace.directory), "caption": p.caption}
             for p in evaluation.plots
         ],
-        "hls": recipe.hls.model_dump(mode="json"),
+        "hls": {"csim": recipe.hls.csim, **records["convert"].results["hls"]},
         "data": records["data"].results,
         "training": {
             form: records["train"].results[form] for form in ("quantized", "float") if form in records["train"].results

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from firmware_flows.environment import load_tensorflow
 from firmware_flows.files import atomic_path
 from firmware_flows.flow.stage import FLOAT, QUANTIZED, Outcome, Run, Stage
 
@@ -26,6 +27,7 @@ def _inputs(run: Run) -> dict[str, Any]:
 
 def _perform(run: Run) -> Outcome:
     recipe, dataset = run.recipe, run.dataset()
+    load_tensorflow()
     network = recipe.source.build_network(recipe.network_options, dataset, recipe.seed)
     outputs = [QUANTIZED]
     results = {"quantized": _train(run, network, "quantized", QUANTIZED, lower_first=True)}

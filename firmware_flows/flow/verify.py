@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from firmware_flows.environment import load_tensorflow
 from firmware_flows.files import write_json
 from firmware_flows.flow.stage import HLS, QUANTIZED, VERIFICATION, Outcome, Run, Stage
 from firmware_flows.recipe import Recipe
@@ -25,6 +26,7 @@ def _perform(run: Run) -> Outcome:
     import firmware_flows as ff
 
     settings, observer = run.recipe.verification, run.observer
+    load_tensorflow()
     program = run.program()
     quantization = importlib.import_module("quantization")
     network = quantization.load_keras(run.path(QUANTIZED))
@@ -45,12 +47,12 @@ def _perform(run: Run) -> Outcome:
     facts = {**plain(verification.to_dict()), "csim": project is not None}
     write_json(run.path(VERIFICATION), facts)
     events = sum(verification.groups.values())
-    names = ", ".join(["Program", *(form.name for form in verification.forms)])
+    names = "; ".join(form.name for form in verification.forms)
     differing = sum(form.differing for form in verification.forms)
     failures = () if verification.passed else (failure_of(verification),)
     return Outcome(
         outputs=(VERIFICATION,),
-        summary=f"{differing:,} differing in {events:,} events; compared: {names}",
+        summary=f"{differing:,} differing in {events:,} events; compared with the Program: {names}",
         results={"passed": verification.passed, "groups": dict(verification.groups)},
         failures=failures,
     )

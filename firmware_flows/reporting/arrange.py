@@ -133,13 +133,22 @@ def _verification(verification: Facts | None) -> Section | None:
         return None
     events = sum(verification["groups"].values())
     differing = sum(form["differing"] for form in verification["forms"])
-    forms = ", ".join(["the Program", *(form["name"] for form in verification["forms"])])
+    forms = "; ".join(form["name"] for form in verification["forms"])
     blocks: list[Block] = [
-        Verdict(verification["passed"], f"{differing:,} differences in {events:,} events; compared: {forms}."),
+        Verdict(
+            verification["passed"],
+            f"{differing:,} differences in {events:,} events; compared with the Program: {forms}.",
+        ),
         Table(
             ("compared with the Program", "events compared", "of which differ", "not compared", "why not compared"),
             tuple(
-                (f["name"], f"{f['compared']:,}", f"{f['differing']:,}", f"{f['skipped']:,}", f["reason"])
+                (
+                    f["name"],
+                    f"{f['compared']:,}",
+                    f"{f['differing']:,}",
+                    f"{f['skipped']:,}",
+                    f["reason"] if f["skipped"] else "",
+                )
                 for f in verification["forms"]
             ),
             "counted by verify; two outputs are equal when they are equal in every bit",
@@ -170,7 +179,7 @@ def _coverage(coverage: Sequence[Facts]) -> list[Block]:
             c["layer"],
             c["instruction"],
             f"[{c['proven'][0]}, {c['proven'][1]}]",
-            f"[{c['reached'][0]}, {c['reached'][1]}]",
+            f"[{c['reached'][0]}, {c['reached'][1]}]" if c["reached"][0] else "",
             " and ".join(end for end, hit in zip(("low", "high"), c["ends_reached"], strict=True) if hit),
             f"{c['ties']:,}",
             f"{c['below']:,}",
@@ -295,7 +304,7 @@ def _pairs(facts: Facts, source: str) -> Table:
         if isinstance(value, Mapping) and value:
             for key, item in value.items():
                 walk(item, f"{name}.{key}" if name else str(key))
-        elif value is not None:
+        elif value is not None and value != {}:
             rows.append((name.replace("_", " "), _show(value)))
 
     walk(facts, "")
