@@ -8,7 +8,7 @@ from typing import Any
 
 _ROLES = (("weight", "#c58b2b"), ("accum", "#9aa5b1"), ("result", "#2f6fb0"))
 _NEEDED = "#17406b"
-_LEFT, _RIGHT, _TOP, _BAR, _GAP, _BIT = 170, 20, 58, 9, 12, 14
+_RIGHT, _TOP, _BAR, _GAP, _BIT = 20, 58, 9, 12, 14
 
 
 def types_svg(layers: Sequence[Mapping[str, Any]]) -> str:
@@ -22,16 +22,18 @@ def types_svg(layers: Sequence[Mapping[str, Any]]) -> str:
     highest = max(max(b["integer"] for b in bits), 1)
     lowest = max(max(b["width"] - b["integer"] for b in bits), 1)
 
+    left = 30 + 6 * max(12, *(len(layer["name"]) for layer in layers))
+
     def x(weight: int) -> float:
         """Left edge of the bit that weighs 2**weight."""
-        return _LEFT + (highest - 1 - weight) * _BIT
+        return left + (highest - 1 - weight) * _BIT
 
     parts: list[str] = []
     y = _TOP
     for layer in layers:
         roles = [(role, colour) for role, colour in _ROLES if role in layer["bits"]]
         middle = y + len(roles) * _BAR / 2 + 4
-        parts.append(_text(_LEFT - 10, middle, str(layer["name"]), anchor="end"))
+        parts.append(_text(left - 10, middle, str(layer["name"]), anchor="end"))
         for role, colour in roles:
             parts.append(_bar(x, y, layer["bits"][role], colour, f"{layer['name']} {role}: {layer['types'][role]}"))
             if role == "result":
@@ -41,7 +43,7 @@ def types_svg(layers: Sequence[Mapping[str, Any]]) -> str:
                 parts.append(_bar(x, y, used, _NEEDED, f"{layer['name']}: {needed} bits needed"))
             y += _BAR
         y += _GAP
-    width, height = _LEFT + (highest + lowest) * _BIT + _RIGHT, y + 6
+    width, height = left + (highest + lowest) * _BIT + _RIGHT, y + 6
     point = x(-1)
     axis = [f'<line x1="{point}" y1="{_TOP - 14}" x2="{point}" y2="{y - 4}" stroke="#b03030" stroke-dasharray="3 2"/>']
     axis.append(_text(point, _TOP - 18, "binary point", anchor="middle"))
