@@ -233,11 +233,11 @@ class _Settings:
 
     def number(self, name: str, default: float) -> float:
         value = self._values.get(name, default)
-        if isinstance(value, str):
-            self.refuse(f"{name}={value!r} is not a number")
         try:
-            array = np.asarray(value, dtype=np.float64)
+            array = np.asarray(value)
         except (TypeError, ValueError):
+            self.refuse(f"{name}={value!r} is not a number")
+        if array.dtype.kind not in "fiub":
             self.refuse(f"{name}={value!r} is not a number")
         if array.size != 1:
             self.refuse(f"{name}={value!r}: one number for all elements is needed")
@@ -283,7 +283,10 @@ def _quantized_linear(s: _Settings) -> FixedPoint:
 def _quantized_relu(s: _Settings) -> FixedPoint:
     """The type of the values: with a negative slope the negative side ends at -slope * 2**integer already."""
     if s.flag("use_sigmoid"):
-        s.refuse("use_sigmoid=1 is a sigmoid, not a cast: use quantized_sigmoid, or use_sigmoid=0")
+        sigmoid = s.number("use_sigmoid", 0.0)
+        # QKeras's own str() prints the slope as the third argument, which is use_sigmoid
+        hint = "use quantized_sigmoid, or use_sigmoid=0" if sigmoid == 1 else f"is negative_slope={sigmoid:g} meant?"
+        s.refuse(f"use_sigmoid={sigmoid:g} is a sigmoid, not a cast: {hint}")
     bits, integer = s.integer("bits", 8), s.integer("integer", 0)
     signed = s.number("negative_slope", 0.0) != 0
     s.powers_of_two_fit(bits - signed)
