@@ -22,9 +22,6 @@ Integers = npt.NDArray[Any]
 INT64_BITS = 62
 """Magnitudes up to 2**62 leave room for one addition in an int64."""
 
-WIDEST = 1024
-"""The widest type of the `ap_types` headers (AP_INT_MAX_W)."""
-
 
 class Rounding(StrEnum):
     """What happens to bits below the least significant one."""
@@ -51,8 +48,7 @@ class Overflow(StrEnum):
 class FixedPoint:
     """A fixed-point type: `width` bits, of which `integer` lie left of the binary point (the sign bit included).
 
-    `integer` may be negative or exceed `width`. Raises ValueError for a width outside 1 to 1024, or a least significant
-    bit that is not a normal float64.
+    `integer` may be negative or exceed `width`. Raises ValueError for a width below one.
 
     >>> t = FixedPoint.parse("ap_fixed<8,3,AP_RND_CONV,AP_SAT>")
     >>> t.fractional, t.minimum, t.maximum
@@ -72,11 +68,6 @@ class FixedPoint:
             raise ValueError(f"width of a fixed-point type must be a positive integer, not {self.width!r}")
         if isinstance(self.integer, bool) or not isinstance(self.integer, int):
             raise ValueError(f"integer bits of a fixed-point type must be an integer, not {self.integer!r}")
-        if self.width > WIDEST or not -WIDEST < self.width - self.integer <= WIDEST - 2:
-            raise ValueError(
-                f"width {self.width} with {self.integer} integer bits: at most {WIDEST} bits, and a least significant "
-                f"bit between 2**-{WIDEST - 2} and 2**{WIDEST - 1}, are supported"
-            )
         object.__setattr__(self, "signed", bool(self.signed))
         object.__setattr__(self, "rounding", Rounding(self.rounding))
         object.__setattr__(self, "overflow", Overflow(self.overflow))

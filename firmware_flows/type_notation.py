@@ -17,6 +17,10 @@ LONGEST = 1000
 """Characters; nothing that names a type is longer."""
 
 
+WIDEST = 1024
+"""Bits of the widest type of the `ap_types` headers (AP_INT_MAX_W); binary points are limited alike."""
+
+
 class TypeNotationError(FirmwareFlowsError, ValueError):
     """Something that is not a fixed-point type: the text or quantizer, what is wrong with it, what would be right."""
 
@@ -142,6 +146,8 @@ def _make(text: str, width: int, integer: int, signed: bool, modes: list[str]) -
 
 
 def _build(text: Any, width: int, integer: int, signed: bool, rounding: Rounding, overflow: Overflow) -> FixedPoint:
+    if width > WIDEST or abs(width - integer) > WIDEST - 2:
+        raise TypeNotationError(text, f"at most {WIDEST} bits and {WIDEST - 2} fractional bits are supported")
     try:
         return FixedPoint(width, integer, signed, rounding, overflow)
     except ValueError as error:

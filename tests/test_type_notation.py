@@ -122,6 +122,8 @@ def test_qkeras_text(text: str, expected: FixedPoint) -> None:
         ("ap_fixed<0,3>", "width of a fixed-point type must be a positive integer, not 0"),
         ("ap_fixed<-8,3>", "width of a fixed-point type must be a positive integer, not -8"),
         ("ap_fixed<100000000,3>", "at most 1024 bits"),
+        ("ap_fixed<8,1032>", "1022 fractional bits"),
+        ("ap_fixed<8,-1015>", "1022 fractional bits"),
         ("ap_fixed<8,3,AP_RNDCONV>", "unknown rounding 'AP_RNDCONV', did you mean 'RND_CONV'?"),
         ("ap_fixed<8,3,AP_RND,AP_STA>", "unknown overflow 'AP_STA', did you mean 'SAT'?"),
         ("ap_int<8,8>", "expected one number, the width"),
