@@ -118,8 +118,8 @@ def _cells(particles: Candidates, calorimeter: Calorimeter, rng: np.random.Gener
     cells, member = np.unique(key, return_inverse=True)
     energy = np.bincount(member, particles.pt * np.cosh(particles.eta), minlength=len(cells))
     event = cells >> 24
-    eta: Floats = (((cells >> 12) & 0xFFF) - 2048 + 0.5) * calorimeter.cell
-    phi: Floats = ((cells & 0xFFF) - 2048 + 0.5) * calorimeter.cell
+    eta = calorimeter.cell * (((cells >> 12) & 0xFFF) - 2048 + 0.5).astype(np.float64)
+    phi = calorimeter.cell * ((cells & 0xFFF) - 2048 + 0.5).astype(np.float64)
     # The cells do not divide the circle: the last one reaches past pi.
     phi = np.where(phi > np.pi, phi - 2 * np.pi, np.where(phi < -np.pi, phi + 2 * np.pi, phi))
     width = np.sqrt(calorimeter.stochastic**2 / energy + (calorimeter.noise / energy) ** 2 + calorimeter.constant**2)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+
+Polarisation = Literal["none", "longitudinal"]
+"""Of a boson along its flight; "none" decays isotropically."""
 
 
 def directions(momenta: Floats) -> tuple[Floats, Floats]:
@@ -34,6 +39,9 @@ def decay_cosines(boson: Floats, daughter: Floats) -> Floats:
     return cosines
 
 
-def accept_longitudinal(cosines: Floats, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Keep decays with probability 1 - cos^2(theta*): what remains of an isotropic sample is longitudinal."""
-    return rng.random(cosines.shape) < 1.0 - cosines**2
+def polarisation_weight(cosines: Floats, polarisation: Polarisation) -> Floats:
+    """Probability to keep an isotropic decay at cos(theta*) so that those kept are polarised as asked.
+
+    A longitudinal boson decays as 1 - cos^2, so that two of three are kept.
+    """
+    return 1.0 - cosines**2 if polarisation == "longitudinal" else np.ones_like(cosines)
