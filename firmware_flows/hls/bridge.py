@@ -6,6 +6,7 @@ returns the integers, and records any layer by redirecting the calls that hls4ml
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 
 from firmware_flows.hls.plan import AP_BACKENDS, Plan
@@ -75,13 +76,21 @@ template <class T> void ff_record(T *data, const char *name, size_t size) {{
 #define save_layer_output ff_record
 #include "firmware/{project}.cpp"
 #undef save_layer_output
-"""
+{weights}"""
 
 _AP_MANTISSA = """\
 template <int W, int I, bool S, ap_q_mode Q, ap_o_mode O, int N>
 inline int64_t ff_mantissa(const ap_fixed_base<W, I, S, Q, O, N> &x) {
     ap_int_base<W, S> bits;
     bits.V = x.V;
+    return bits.to_int64();
+}
+"""
+
+_AC_MANTISSA = """\
+template <int W, int I, bool S, ac_q_mode Q, ac_o_mode O>
+inline int64_t ff_mantissa(const ac_fixed<W, I, S, Q, O> &x) {
+    const ac_int<W, S> bits = x.template slc<W>(0);
     return bits.to_int64();
 }
 """
@@ -172,48 +181,86 @@ def trace_size(plan: Plan) -> int:
     return sum(node.size for node in plan.nodes)
 
 
+@dataclass(frozen=True)
+class Ports:
+    """hls4ml's names of the types at the ports and of the outputs' variables, and its declarations of weights."""
+
+    input_type: str
+    output_types: tuple[str, ...]
+    output_names: tuple[str, ...]
+    weights: tuple[str, ...]
+
+
 def can_simulate(settings: Settings) -> bool:
-    """Whether this package compiles and runs the C++ of this backend."""
-    return settings.backend in AP_BACKENDS
+    """Whether this package compiles and runs the C++ of this backend in this form.
+
+    oneAPI's needs the vendor's compiler. The streams of Quartus and Catapult are global, and the calls that
+    record a layer in Quartus' stream form all read the output instead.
+    """
+    return settings.backend in AP_BACKENDS or (
+        settings.backend in ("Quartus", "Catapult") and settings.io == "parallel"
+    )
 
 
-def bridge_source(plan: Plan, settings: Settings, input_type: str, output_types: list[str]) -> str:
-    """The C++ file; `input_type` and `output_types` are hls4ml's names of the types at the ports."""
+def bridge_source(plan: Plan, settings: Settings, ports: Ports) -> str:
+    """The C++ file."""
     stream = settings.io == "stream"
     offsets = trace_offsets(plan)
-    body = (_stream_body if stream else _parallel_body)(plan, settings, input_type, output_types)
+    body = _stream_body if stream else _struct_body if settings.backend == "Quartus" else _parallel_body
     head = _HEAD.format(
         project=settings.project_name,
-        mantissa=_AP_MANTISSA,
+        mantissa=_AP_MANTISSA if settings.backend in AP_BACKENDS else _AC_MANTISSA,
         slots=", ".join(f'{{"{name}", {offset}}}' for name, offset in offsets.items()),
         slot_count=len(offsets),
         trace_size=trace_size(plan),
+        # Catapult's headers leave the arrays to the test bench
+        weights="".join(f"{w};\n" for w in ports.weights) if settings.backend == "Catapult" else "",
         record_stream=_RECORD_STREAM if stream else "",
     )
-    return head + _TAIL.format(input_size=plan.input.size, body=body, stack=STACK_BYTES)
+    return head + _TAIL.format(input_size=plan.input.size, body=body(plan, settings, ports), stack=STACK_BYTES)
 
 
-def _parallel_body(plan: Plan, settings: Settings, input_type: str, output_types: list[str]) -> str:
+def _parallel_body(plan: Plan, settings: Settings, ports: Ports) -> str:
     size, name = plan.input.size, plan.input.name
     arguments = ["input", *(f"output{k}" for k in range(len(plan.outputs)))]
     lines = [
-        f"{input_type} input[{size}];",
-        *(f"{t} output{k}[{prod(p.shape)}];" for k, (p, t) in enumerate(zip(plan.outputs, output_types, strict=True))),
+        f"{ports.input_type} input[{size}];",
+        *(f"{t} output{k}[{prod(plan.outputs[k].shape)}];" for k, t in enumerate(ports.output_types)),
         f"for (int i = 0; i < {size}; i++)",
-        f"    input[i] = {input_type}(in[i]);",
+        f"    input[i] = {ports.input_type}(in[i]);",
         f'nnet::ff_record(input, "{name}", {size});',
         f"{settings.project_name}({', '.join(arguments)});",
     ]
-    for k, port in enumerate(plan.outputs):
+    return _indented(lines + _copy_out(plan, [f"output{k}" for k in range(len(plan.outputs))]))
+
+
+def _struct_body(plan: Plan, settings: Settings, ports: Ports) -> str:
+    """Quartus: the ports are members of two structs."""
+    size, name = plan.input.size, plan.input.name
+    lines = [
+        "input_data input;",
+        f"for (int i = 0; i < {size}; i++)",
+        f"    input.{name}[i] = {ports.input_type}(in[i]);",
+        f'nnet::ff_record(input.{name}, "{name}", {size});',
+        f"output_data output = {settings.project_name}(input);",
+    ]
+    return _indented(lines + _copy_out(plan, [f"output.{name}" for name in ports.output_names]))
+
+
+def _copy_out(plan: Plan, variables: list[str]) -> list[str]:
+    lines: list[str] = []
+    for k, (port, variable) in enumerate(zip(plan.outputs, variables, strict=True)):
         n = prod(port.shape)
-        lines += [
-            f"for (int i = 0; i < {n}; i++)",
-            f"    outputs[{k}][event * {n} + i] = ff_mantissa(output{k}[i]);",
-        ]
+        lines += [f"for (int i = 0; i < {n}; i++)", f"    outputs[{k}][event * {n} + i] = ff_mantissa({variable}[i]);"]
+    return lines
+
+
+def _indented(lines: list[str]) -> str:
     return "\n".join(" " * 8 + line for line in lines)
 
 
-def _stream_body(plan: Plan, settings: Settings, input_type: str, output_types: list[str]) -> str:
+def _stream_body(plan: Plan, settings: Settings, ports: Ports) -> str:
+    input_type, output_types = ports.input_type, ports.output_types
     size, name = plan.input.size, plan.input.name
     arguments = ["input", *(f"output{k}" for k in range(len(plan.outputs)))]
     lines = [
@@ -237,4 +284,4 @@ def _stream_body(plan: Plan, settings: Settings, input_type: str, output_types: 
             f"left = left || !output{k}.empty();",
         ]
     lines += ["if (left)", "    return 2;"]
-    return "\n".join(" " * 8 + line for line in lines)
+    return _indented(lines)

@@ -58,7 +58,7 @@ def compile_library(directory: Path, source: Path) -> Path:
     temporary = Path(name)
     weights = (directory / "firmware" / "weights").resolve()
     command = [
-        compiler, *FLAGS, f'-DWEIGHTS_DIR="{weights}"', f"-I{directory}", f"-I{directory / 'firmware' / 'ap_types'}",
+        compiler, *FLAGS, f'-DWEIGHTS_DIR="{weights}"', *includes(directory),
         str(source), "-o", str(temporary),
     ]  # fmt: skip
     try:
@@ -76,6 +76,12 @@ def compile_library(directory: Path, source: Path) -> Path:
         if old != library:
             old.unlink(missing_ok=True)
     return library
+
+
+def includes(directory: Path) -> list[str]:
+    """Options for the header directories that the backends bring."""
+    names = ("ap_types", "ac_types", "ac_types/include", "ac_math/include", "ac_simutils/include", "nnet_utils")
+    return [f"-I{directory}", *(f"-I{d}" for d in (directory / "firmware" / n for n in names) if d.is_dir())]
 
 
 def first_error(log: str, directory: Path) -> CompileError:

@@ -401,6 +401,12 @@ def _merge(p: _Planner, layer: Layer) -> Node:
         raise HlsConversionError(
             layer.name, "operation", operation, f"hls4ml merges two values by {', '.join(MERGES)}", "use one of these"
         )
+    if operation == "average" and p.settings.backend in ("Catapult", "oneAPI"):
+        raise HlsConversionError(
+            layer.name, "operation", operation,
+            f"hls4ml's C++ for {p.settings.backend} does not halve exactly (Catapult's factor has wrapped to 0)",
+            "use add, or Vitis or Vivado",
+        )  # fmt: skip
     left, right = p.source(layer), p.source(layer, 1)
     if left.shape != right.shape:
         _check_broadcast(p, layer, left, right)

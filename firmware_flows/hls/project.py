@@ -94,11 +94,10 @@ class Project:
 
     def _require_simulation(self) -> None:
         if not bridge.can_simulate(self.settings):
-            tool = vendor.TOOLS[self.settings.backend][0]
             raise HlsSettingsError(
-                "backend", self.settings.backend,
-                f"its C++ is written but not compiled here (its own flow needs {tool}); "
-                f"write a second project with one of {', '.join(AP_BACKENDS)} to simulate",
+                "backend", f"{self.settings.backend} ({self.settings.io})",
+                "its C++ is written but not compiled here: to simulate, write a second project with "
+                f"{' or '.join(AP_BACKENDS)}",
             )  # fmt: skip
 
     def _library(self) -> simulation.Library:
@@ -111,7 +110,7 @@ class Project:
         """hls4ml's C++ ends the process when one is missing."""
         directory = self.directory / "firmware" / "weights"
         for header in directory.glob("*.h"):
-            if not header.with_suffix(".txt").exists():
+            if self.settings.backend != "Quartus" and not header.with_suffix(".txt").exists():
                 raise ProjectError(f"{header.with_suffix('.txt')} is missing: write the project again")
 
     # ---- running
@@ -264,13 +263,21 @@ def _write(program: Program, plan: Plan, settings: Settings, directory: Path, fi
         check_graph(graph, plan)
         _write_files(graph, final)
     check_files(graph, plan, directory)
-    input_type = str(graph.get_input_variables()[0].type.name)
-    output_types = [str(variable.type.name) for variable in graph.get_output_variables()]
     if bridge.can_simulate(settings):
         (directory / BRIDGE_FILE).parent.mkdir()
-        (directory / BRIDGE_FILE).write_text(bridge.bridge_source(plan, settings, input_type, output_types))
+        (directory / BRIDGE_FILE).write_text(bridge.bridge_source(plan, settings, _ports(graph)))
     program.save(directory / PROGRAM_FILE)
     write_json(directory / PROJECT_FILE, _description(program, plan, settings))
+
+
+def _ports(graph: Any) -> bridge.Ports:
+    outputs = graph.get_output_variables()
+    return bridge.Ports(
+        str(graph.get_input_variables()[0].type.name),
+        tuple(str(variable.type.name) for variable in outputs),
+        tuple(str(variable.name).rpartition(".")[2] for variable in outputs),
+        tuple(str(variable.definition_cpp()) for variable in graph.get_weight_variables()),
+    )
 
 
 def _write_files(graph: Any, final: Path) -> None:

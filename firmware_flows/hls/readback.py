@@ -6,8 +6,7 @@ A difference from the plan, and anything that the plan does not contain, is an `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from fractions import Fraction
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -254,29 +253,22 @@ def _check_parameters(graph: Any, plan: Plan, path: Path, defines: Mapping[str, 
 
 
 def _check_weight_files(node: Node, name: str, variable: Any, directory: Path) -> None:
-    fractional = node.types[name].fractional
     # in the order of the file, which hls4ml's strategies may have changed; the graph's values were compared before
     wanted = np.asarray(variable.data, dtype=np.float64).reshape(-1)
     for path in (directory / f"{variable.name}.h", directory / f"{variable.name}.txt"):
         if path.suffix == ".txt" and not path.exists():
             continue
-        found = list(read_values(path))
-        if len(found) != wanted.size or any(
-            value != Fraction(float(want)) for value, want in zip(found, wanted.tolist(), strict=True)
-        ):
+        if not np.array_equal(read_values(path), wanted):
             raise HlsTypeError(node.layer, f"values of {name}", "the Program's", "others", path.name)
-        if any((value * Fraction(2) ** fractional).denominator != 1 for value in found):
-            raise HlsTypeError(node.layer, f"values of {name}", f"multiples of 2^-{fractional}", "others", path.name)
 
 
-def read_values(path: Path) -> Iterator[Fraction]:
-    """The numbers of a weights file (.h: the initialiser; .txt: all), exact."""
+def read_values(path: Path) -> npt.NDArray[np.float64]:
+    """The numbers of a weights file (.h: the initialiser; .txt: all) as the C++ reads them."""
     text = path.read_text()
     if path.suffix == ".h":
         initialiser = re.search(r"=\s*\{+([^}]*)\}", text)
-        if initialiser is None:
-            return
-        text = initialiser.group(1)
-    for token in text.split(","):
-        if token.strip():
-            yield Fraction(token.strip())
+        text = initialiser.group(1) if initialiser else ""
+    try:
+        return np.array([float(token) for token in text.split(",") if token.strip()], dtype=np.float64)
+    except ValueError:
+        return np.array([np.nan])

@@ -111,8 +111,10 @@ def test_a_failure_while_writing_leaves_the_old_project(
     assert (tmp_path / "p" / "project.json").read_text() == before
 
 
-@pytest.mark.parametrize("io", ["parallel", "stream"])
-@pytest.mark.parametrize("backend", ["Quartus", "oneAPI", "Catapult"])
+@pytest.mark.parametrize(
+    ("backend", "io"),
+    [("Quartus", "stream"), ("oneAPI", "parallel"), ("oneAPI", "stream"), ("Catapult", "stream")],
+)
 def test_backends_that_are_written_only(backend: str, io: str, net: Any, tmp_path: Path) -> None:
     n = net()
     x = n.input((6, 4), "ap_fixed<8,3,AP_RND,AP_SAT>")
@@ -127,7 +129,10 @@ def test_backends_that_are_written_only(backend: str, io: str, net: Any, tmp_pat
     for refused, message in (
         (n.quantize("y", "ap_fixed<1,1,AP_TRN,AP_SAT>", "bit"), "one bit as two"),
         (n.pool("r", "average", "mean"), "averages without the accumulator's type"),
+        (n.merge("total", "m", "average", "half"), None if backend == "Quartus" else "does not halve exactly"),
     ):
+        if message is None:
+            continue
         with pytest.raises(HlsConversionError, match=message):
             ff.hls.write_project(n.build(refused), tmp_path / "q", backend=backend, io=io)
 

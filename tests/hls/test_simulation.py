@@ -71,6 +71,22 @@ def test_every_kind_of_layer(io: str, strategy: str, reuse: int, net: Any, tmp_p
     assert_same(project, program, n.events(program, EVENTS))
 
 
+@pytest.mark.parametrize("backend", ["Quartus", "Catapult"])
+def test_backends_with_ac_types(backend: str, net: Any, tmp_path: Path) -> None:
+    n = net()
+    x = n.input((6, 4), "ap_fixed<10,4,AP_RND_CONV,AP_SAT>")
+    phi = n.relu(n.dense(x, 8, "phi"), "ap_ufixed<7,2,AP_RND,AP_SAT>", "phi_relu")
+    total = n.leaky(n.pool(phi, "sum", "total"), "ap_fixed<9,5,AP_RND_CONV,AP_SAT_SYM>", 2, "leaky")
+    largest = n.pool(phi, "maximum", "largest")
+    joined = n.concatenate([n.merge(total, largest, "multiply", "product"), total], 0, "joined")
+    rho = n.dense(joined, 5, "rho", "ap_fixed<4,-2>", "ap_fixed<12,9>")
+    gate = n.hard_sigmoid(rho, "ap_ufixed<6,0,AP_RND,AP_SAT>", "gate")
+    cut = n.quantize(rho, "ap_fixed<3,9,AP_TRN_ZERO,AP_WRAP>", "cut")
+    program = n.build(n.dense(gate, 3, "y"), cut)
+    project = ff.hls.write_project(program, tmp_path / "p", backend=backend)
+    assert_same(project, program, n.events(program, EVENTS))
+
+
 def test_matches_plain_integers(net: Any, tmp_path: Path) -> None:
     """An independent reference: Python integers, written out."""
     n = net()
