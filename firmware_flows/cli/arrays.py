@@ -16,9 +16,12 @@ from firmware_flows.files import atomic_path
 def read_events(path: Path, ports: Sequence[str]) -> Any:
     """Events from `.npy`, or from `.npz` with one array a port (by name; a single array serves a single port)."""
     try:
-        if zipfile.is_zipfile(path):
-            with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as archive:
-                return _of_ports(path, {name: archive[name] for name in archive.files}, ports)
+        with path.open("rb") as stream:
+            # np.load would leave a broken archive open.
+            if stream.read(2) == b"PK":
+                stream.seek(0)
+                with np.lib.npyio.NpzFile(stream, allow_pickle=False) as archive:
+                    return _of_ports(path, {name: archive[name] for name in archive.files}, ports)
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None

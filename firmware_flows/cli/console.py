@@ -48,11 +48,13 @@ def watching(quiet: bool = False) -> Iterator[Observer]:
         yield PlainLines()
         return
     # A descriptor of its own: that of standard error is turned away while TensorFlow starts.
-    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as stream:
-        yield from _bars(Console(file=stream, highlight=False))
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as stream, bars(Console(file=stream, highlight=False)) as shown:
+        yield shown
 
 
-def _bars(console: Console) -> Iterator[Observer]:
+@contextmanager
+def bars(console: Console) -> Iterator[Observer]:
+    """Bars on this console."""
     columns = (
         TextColumn("  {task.description}"),
         BarColumn(bar_width=24),
@@ -60,8 +62,8 @@ def _bars(console: Console) -> Iterator[Observer]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", style="dim"),
     )
-    with Progress(*columns, console=console, transient=True) as bars:
-        yield Bars(bars)
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield Bars(progress)
 
 
 class Bars:
