@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from firmware_flows.errors import nearest
 from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.program import (
     Affine,
@@ -30,11 +32,13 @@ from firmware_flows.program import (
     ReduceOperation,
     Table,
 )
-from firmware_flows.program_check import check_instruction
+from firmware_flows.program_check import LARGEST, check_instruction, check_interval, json_values
 from firmware_flows.ranges import Interval, interval_of
 
+Member = TypeVar("Member", bound=StrEnum)
+
 ANY = FixedPoint(1024, 512)
-"""Stands for a type not yet known while the interval of an instruction is computed."""
+"""Stands for a type not yet known while the interval of an instruction is computed: wider than any that is."""
 
 
 class Builder:
@@ -81,7 +85,7 @@ class Builder:
         """Close the layer; `value` is its result, whose type is entered as types["result"]."""
         if self._open is None:
             raise ProgramError("no layer to end")
-        result = self.instructions[value]
+        result = self._value(value)
         self.layers.append(
             Layer(
                 name=self._open["name"],
@@ -91,8 +95,10 @@ class Builder:
                 instructions=tuple(range(self._open["first"], len(self.instructions))),
                 shape=result.shape,
                 types={**(types or {}), "result": result.type},
-                attributes=dict(attributes or {}),
-                arrays=dict(arrays or {}),
+                attributes=json_values(f"attributes of layer {self._open['name']!r}", attributes or {}),
+                arrays={
+                    k: _int64(f"array {k!r} of layer {self._open['name']!r}", v) for k, v in (arrays or {}).items()
+                },
                 remarks=tuple(remarks),
                 exact_in_keras=exact_in_keras,
             )
@@ -108,21 +114,22 @@ class Builder:
             instructions=tuple(self.instructions),
             outputs=tuple(Output(name, value) for name, value in outputs.items()),
             layers=tuple(self.layers),
-            metadata=dict(metadata or {}),
+            metadata=json_values(f"metadata of {self.name!r}", metadata or {}),
         )
 
     # ---- values
 
     def type_of(self, value: int) -> FixedPoint:
         """Type of a value."""
-        return self.instructions[value].type
+        return self._value(value).type
 
     def shape_of(self, value: int) -> tuple[int, ...]:
         """Shape of a value, without the event axis."""
-        return self.instructions[value].shape
+        return self._value(value).shape
 
     def interval(self, value: int) -> Interval:
         """Proven interval of a value."""
+        self._value(value)
         return self.intervals[value]
 
     # ---- instructions
@@ -133,7 +140,9 @@ class Builder:
 
     def constant(self, mantissas: npt.ArrayLike, fractional: int) -> int:
         """Mantissas known now, in the narrowest type."""
-        array = np.asarray(mantissas, dtype=np.int64)
+        array = _int64("constant", mantissas)
+        if not array.size:
+            raise ProgramError("a constant needs at least one element")
         t = FixedPoint.holding(int(array.min()), int(array.max()), fractional)
         return self._add(Constant(shape=array.shape, type=t, layer=self._layer, mantissas=array))
 
@@ -152,18 +161,19 @@ class Builder:
         accumulator: FixedPoint | None = None,
     ) -> int:
         """Last axis times weights (n_in, n_out), plus bias (n_out,); exact, or with the given lossy types."""
-        w = np.asarray(weights, dtype=np.int64)
+        w = _int64("weights", weights)
         if w.ndim != 2 or not self.shape_of(source) or w.shape[0] != self.shape_of(source)[-1]:
             raise ProgramError(f"weights {w.shape} do not fit value %{source} of shape {self.shape_of(source)}")
-        b = np.zeros(w.shape[1], np.int64) if bias is None else np.asarray(bias, dtype=np.int64)
+        b = _int64("bias", np.zeros(w.shape[1], np.int64) if bias is None else bias)
         fractional = self.type_of(source).fractional + weight_fractional
         if bias is not None and b.any():
             fractional = max(fractional, bias_fractional)
         if accumulator is not None:
             fractional = accumulator.fractional
-            b = accumulator.cast(b, bias_fractional)
-        else:
-            b = _scaled(b, fractional - bias_fractional) if b.any() else b
+            b = _int64("bias in the accumulator's type", accumulator.cast(b, bias_fractional))
+        elif b.any():
+            shift = fractional - bias_fractional
+            b = _int64(f"bias times 2^{shift}", b.astype(object) << shift)
         return self._add_exact(
             Affine(
                 shape=(*self.shape_of(source)[:-1], w.shape[1]),
@@ -181,7 +191,9 @@ class Builder:
 
     def rearrange(self, sources: Sequence[int], indices: npt.ArrayLike, fill: int = 0) -> int:
         """Pick elements of the concatenated, flattened sources; -1 gives `fill` (a mantissa of the finest source)."""
-        array = np.asarray(indices, dtype=np.int64)
+        array = _int64("indices", indices)
+        if not sources:
+            raise ProgramError("a rearrangement needs at least one source")
         fractional = max(self.type_of(s).fractional for s in sources)
         return self._add_exact(
             Rearrange(
@@ -213,7 +225,7 @@ class Builder:
 
     def combine(self, operation: CombineOperation | str, left: int, right: int) -> int:
         """Two values elementwise, exact."""
-        kind = CombineOperation(operation)
+        kind = _member(CombineOperation, operation)
         fractions = (self.type_of(left).fractional, self.type_of(right).fractional)
         try:
             shape = tuple(np.broadcast_shapes(self.shape_of(left), self.shape_of(right)))
@@ -240,18 +252,18 @@ class Builder:
                 shape=shape[:axis] + shape[axis + 1 :],
                 type=accumulator or ANY,
                 layer=self._layer,
-                operation=ReduceOperation(operation),
+                operation=_member(ReduceOperation, operation),
                 source=source,
                 axis=axis,
                 accumulator=accumulator,
-                order=Order(order),
+                order=_member(Order, order),
             ),
             accumulator.fractional if accumulator else self.type_of(source).fractional,
         )
 
     def table(self, source: int, entries: npt.ArrayLike, fractional: int) -> int:
         """Lookup of every element: entries (rows, 2**width of the source), mantissas with `fractional` bits."""
-        array = np.asarray(entries, dtype=np.int64)
+        array = _int64("table entries", entries)
         instruction = Table(
             shape=self.shape_of(source), type=ANY, layer=self._layer, source=source, entries=np.atleast_2d(array)
         )
@@ -271,27 +283,50 @@ class Builder:
     def _add(self, instruction: Instruction) -> int:
         number = len(self.instructions)
         check_instruction(number, instruction, self.instructions)
-        self.intervals.append(self._interval(instruction))
+        interval = self._interval(instruction)
+        check_interval(number, instruction, interval)
+        self.intervals.append(interval)
         self.instructions.append(instruction)
         return number
 
     def _add_exact(self, instruction: Instruction, fractional: int) -> int:
         """Add with the narrowest type of `fractional` bits that the interval allows; a given type is kept."""
         if instruction.type is ANY:
-            probe = replace(instruction, type=FixedPoint(1024, 1024 - fractional))
-            interval = self._interval(probe)
-            instruction = replace(instruction, type=FixedPoint.holding(interval.lowest, interval.highest, fractional))
+            try:
+                probe = replace(instruction, type=FixedPoint(ANY.width, ANY.width - fractional))
+                check_instruction(len(self.instructions), probe, self.instructions)
+                interval = self._interval(probe)
+                narrowest = FixedPoint.holding(interval.lowest, interval.highest, fractional)
+            except ValueError as error:  # no such type
+                raise ProgramError(f"{instruction.name} in layer {instruction.layer!r}: {error}") from None
+            instruction = replace(instruction, type=narrowest)
         return self._add(instruction)
+
+    def _value(self, number: int) -> Instruction:
+        if not 0 <= number < len(self.instructions):
+            raise ProgramError(f"there is no value %{number}: {len(self.instructions)} are defined so far")
+        return self.instructions[number]
 
     def _interval(self, instruction: Instruction) -> Interval:
         sources = instruction.sources
         return interval_of(instruction, [self.instructions[s] for s in sources], [self.intervals[s] for s in sources])
 
 
-def _scaled(values: IntegerArray, shift: int) -> IntegerArray:
-    """values * 2**shift where that is an integer of 63 bits. Raises ProgramError otherwise."""
-    scaled = FixedPoint(63, 63).cast(values.astype(object), -shift)
-    back = FixedPoint(63, 63).cast(scaled.astype(object), shift)
-    if shift > 0 and (back != values).any():
-        raise ProgramError(f"a bias times 2^{shift} does not fit 63 bits")
-    return scaled
+def _int64(what: str, values: npt.ArrayLike) -> IntegerArray:
+    """A copy that nobody can change. Raises ProgramError for what is no integer of 63 bits."""
+    array = np.asarray(values)
+    whole = array.dtype == object and all(isinstance(v, int | np.integer) for v in array.flat)
+    if array.size and array.dtype.kind not in "iub" and not whole:
+        raise ProgramError(f"{what}: mantissas are integers, not {array.dtype}")
+    if array.size and not -LARGEST <= int(array.min()) <= int(array.max()) <= LARGEST:
+        raise ProgramError(f"{what}: {int(array.min())} to {int(array.max())} does not fit 63 bits")
+    result = np.array(array, dtype=np.int64, order="C")
+    result.setflags(write=False)
+    return result
+
+
+def _member(kind: type[Member], value: str) -> Member:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ProgramError(f"{value!r} is no {kind.__name__}: {nearest(str(value), list(kind))}") from None

@@ -1,455 +1,364 @@
 """A Program prepared for speed: each value in the smallest carrier that the ranges prove exact.
 
-A carrier is the machine type that holds mantissas: float32 (integers to 2**24), float64 (to 2**53), int64. Floating
-point is used for its speed (BLAS, vector units), never for its range: every sum, product and scaled value that can
-occur is bounded beforehand by the proven ranges, so no operation rounds unless the Program says so. A value may be
-held times a power of two (`scale`: number held = value * 2**scale), which floating point does without loss; an
-Affine that feeds one Cast is held in units of that Cast's least significant bit, which saves a pass over the data.
+Every sum, product and scaled number that can occur is bounded beforehand by the proven ranges, so no floating-point
+operation rounds unless the Program says so. A value may be held times a power of two: an Affine that feeds one Cast
+is held in units of that Cast's least significant bit, which saves a pass over the data. What floating point cannot do
+exactly is left to the plain interpreter in int64.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from firmware_flows.errors import FirmwareFlowsError
-from firmware_flows.fixed_point import FixedPoint, Integers, Overflow, Rounding
-from firmware_flows.interpreter import EXECUTE
+from firmware_flows.block_memory import Block, MemoryPlan
+from firmware_flows.carriers import (
+    BITS,
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    Array,
+    CarrierError,
+    Held,
+    bits_of,
+    carrier_for,
+    converted,
+    in_range,
+    scaled,
+)
+from firmware_flows.fixed_point import Integers, Overflow, Rounding
+from firmware_flows.float_rounding import limit, round_halves_up, round_to_integers
+from firmware_flows.integer_bounds import largest_number, reduce_magnitude
+from firmware_flows.interpreter import ELEMENTWISE, REDUCTIONS, event_aligned, event_count, executor
 from firmware_flows.program import (
     Affine,
     Argmax,
     Cast,
     Combine,
     CombineOperation,
-    Constant,
     Input,
     Instruction,
     Program,
     Rearrange,
     Reduce,
-    ReduceOperation,
 )
-from firmware_flows.ranges import Interval, affine_is_lossless, affine_magnitudes, reduce_is_lossless
+from firmware_flows.ranges import Interval, affine_magnitudes, is_lossless, rounded_ends
 
-Array = npt.NDArray[Any]
-Step = Callable[[list[Any]], Array]
+__all__ = ["CarrierError", "Plan"]
 
-FLOAT32_BITS = 24
-FLOAT64_BITS = 53
-INT64_BITS = 63
+Step = Callable[[Block], Array]
 
+BLOCK_BYTES = 1 << 19
+"""The widest value of a block: what stays in a core's own cache beside the weights."""
 
-class CarrierError(FirmwareFlowsError):
-    """A value that needs more bits than the widest carrier has."""
-
-    def __init__(self, layer: str, bits: int) -> None:
-        self.layer = layer
-        self.bits = bits
-        super().__init__(
-            f"layer {layer!r} needs {bits} bits, more than the 63 that emulation can carry: "
-            "use fewer bits for its weights or inputs"
-        )
-
-
-@dataclass(frozen=True)
-class Held:
-    """How a value is held: machine type, and the power of two that it is multiplied with."""
-
-    dtype: np.dtype[Any]
-    scale: int
+TILE = 4096
+"""A bias is repeated up to this many numbers: rows of a few dozen numbers are slow to add one by one."""
 
 
 class Plan:
-    """The steps for one block of events. Safe to run from several threads at once."""
+    """The steps for one block of events, and the memory they need. Safe to use from several threads at once.
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    values: numbers of the values that are wanted (those of the outputs unless given). Raises CarrierError for a
+    Program with a value that no carrier holds.
+    """
+
+    def __init__(self, program: Program, values: Sequence[int] | None = None) -> None:
+        self._instructions = program.instructions
+        self._ranges = program.ranges
+        self.values = tuple(values if values is not None else (o.value for o in program.outputs))
+        self.block_events = _block_events(program)
+        self._ports = {number: k for k, number in enumerate(_inputs(program))}
+        self._readers = _readers(program)
         self._held: list[Held] = []
         self._steps: list[Step] = []
-        self._last_use = _last_uses(program)
+        self._constants: dict[int, Integers] = {}
+        self._memory = MemoryPlan()
         for number, instruction in enumerate(program.instructions):
+            magnitude = program.ranges[number].magnitude
+            if bits_of(magnitude) > BITS[INT64]:
+                raise CarrierError(instruction.layer, 1 + bits_of(magnitude))
             held, step = self._compile(number, instruction)
             self._held.append(held)
             self._steps.append(step)
+            for value in {number, *instruction.sources}:
+                if value not in self.values and max(self._readers[value], default=number) == number:
+                    self._memory.release(value)
 
-    def run(self, inputs: Sequence[Array]) -> list[Integers]:
-        """Mantissas of the outputs (events, ...) as int64, for float32 inputs (events, ...)."""
-        values: list[Any] = [None] * len(self._steps)
-        for port, x in zip(self.program.inputs, inputs, strict=True):
-            values[self.program.instructions.index(port)] = x
+    def block(self, capacity: int) -> Block:
+        """Memory for blocks of up to `capacity` events; each thread needs its own."""
+        return Block(self._memory, len(self._steps), capacity)
+
+    def run(self, block: Block, inputs: list[Array]) -> None:
+        """Compute all values for float32 inputs (events, ...); read the wanted ones before the next run."""
+        block.begin(inputs)
         for number, step in enumerate(self._steps):
-            values[number] = step(values)
-            for source in self._last_use[number]:
-                values[source] = None
-        return [values[o.value] for o in self.program.outputs]
+            block.values[number] = step(block)
 
-    def to_mantissas(self, output: int, held: Array) -> Integers:
-        """What `run` gave for an output, as int64 mantissas."""
-        value = self.program.outputs[output].value
-        shift = self.program.instructions[value].type.fractional - self._held[value].scale
-        return _scaled(held, shift).astype(np.int64)
+    def write_mantissas(self, block: Block, value: int, out: Integers) -> None:
+        """Mantissas of a wanted value into an int64 array (events, ...)."""
+        held = self._held[value]
+        np.copyto(out, scaled(block.values[value], self._fractional(value) - held.scale), casting="unsafe")
 
-    def to_real(self, output: int, held: Array) -> npt.NDArray[np.float64]:
-        """What `run` gave for an output, as real numbers in float64."""
-        scale = self._held[self.program.outputs[output].value].scale
-        return np.multiply(held, 2.0**-scale, dtype=np.float64)
+    def write_real(self, block: Block, value: int, out: Array) -> None:
+        """The numbers of a wanted value into a float64 array (events, ...). Raises CarrierError beyond 53 bits."""
+        self.check_real(value)
+        np.add(block.values[value], 0.0, out=out, dtype=FLOAT64)  # a negative zero becomes zero
+        scale = self._held[value].scale
+        if scale:
+            np.multiply(out, 2.0**-scale, out=out)
+
+    def check_real(self, value: int) -> None:
+        """Raises CarrierError unless float64 holds every number that the value can be."""
+        i, bits = self._instructions[value], bits_of(self._ranges[value].magnitude)
+        if bits > BITS[FLOAT64] or not in_range(FLOAT64, i.type.fractional, self._held[value].scale):
+            raise CarrierError(i.layer, max(bits, abs(i.type.fractional)), BITS[FLOAT64])
 
     # ---- one compile method a kind of instruction
 
     def _compile(self, number: int, i: Instruction) -> tuple[Held, Step]:
-        match i:
-            case Input():
-                return self._input(number, i)
-            case Constant():
-                mantissas = i.mantissas[np.newaxis]
-                return Held(np.dtype(np.int64), i.type.fractional), lambda values: mantissas
-            case Cast() if self._held[i.source].dtype.kind == "f":
-                return self._cast(i)
-            case Affine() if affine_is_lossless(i, self._instruction(i.source), self._range(i.source)):
-                return self._affine(number, i)
-            case Rearrange():
-                return self._rearrange(i)
-            case Combine():
-                return self._combine(i)
-            case Reduce() if reduce_is_lossless(i, self._instruction(i.source), self._range(i.source)):
-                return self._reduce(i)
-            case Argmax():
-                source = i.source
-                return Held(np.dtype(np.int64), 0), lambda values: values[source].argmax(axis=-1)
-            case _:
-                return self._integers(i)
+        if isinstance(i, Input):
+            return self._input(number, i)
+        if all(s in self._constants for s in i.sources):
+            return self._constant(number, i)
+        if is_lossless(i, self._sources(i), self._intervals(i)):
+            match i:
+                case Cast():
+                    return self._cast(number, i)
+                case Affine():
+                    return self._affine(number, i)
+                case Rearrange():
+                    return self._rearrange(number, i)
+                case Combine():
+                    return self._combine(number, i)
+                case Reduce():
+                    return self._reduce(number, i)
+                case Argmax():
+                    source = i.source
+                    return Held(INT64, 0), lambda block: np.asarray(block.values[source].argmax(axis=-1))
+        return self._integers(i)
+
+    def _constant(self, number: int, i: Instruction) -> tuple[Held, Step]:
+        """What does not depend on the events is computed now: one event, which broadcasts."""
+        self._check_int64(i)
+        value = executor(i, self._sources(i), self._intervals(i))([self._constants[s] for s in i.sources])
+        self._constants[number] = value
+        return Held(INT64, i.type.fractional), lambda block: value
 
     def _integers(self, i: Instruction) -> tuple[Held, Step]:
         """The plain meaning, in int64."""
-        sources = [self._instruction(s) for s in i.sources]
-        ranges = [self._range(s) for s in i.sources]
-        bits = max(_bits(self._range_of(i).magnitude), _int64_bits(i, sources, ranges))
-        if bits > INT64_BITS:
-            raise CarrierError(i.layer, bits)
-        load = [self._loader(s, Held(np.dtype(np.int64), self._instruction(s).type.fractional)) for s in i.sources]
-        execute = EXECUTE[type(i)]
-        held = Held(np.dtype(np.int64), i.type.fractional)
-        return held, lambda values: execute(i, sources, [f(values) for f in load], ranges)
+        self._check_int64(i)
+        load = [self._loader(s, Held(INT64, self._fractional(s))) for s in i.sources]
+        execute = executor(i, self._sources(i), self._intervals(i))
+        return Held(INT64, i.type.fractional), lambda block: execute([f(block) for f in load])
 
     def _input(self, number: int, i: Input) -> tuple[Held, Step]:
-        t = i.type
-        # float32 numbers times 2**f stay exact while they neither overflow nor become denormal
-        simple = t.overflow in (Overflow.SAT, Overflow.SAT_SYM) and 0 <= t.fractional <= 60
-        dtype = np.dtype(np.float32 if simple and t.width <= FLOAT32_BITS else np.float64)
-        if t.width > INT64_BITS:
-            raise CarrierError(i.layer, t.width)
-        if t.width > FLOAT64_BITS or abs(t.fractional) > 500:
-            held = Held(np.dtype(np.int64), t.fractional)
-            return held, lambda values: t.quantize(values[number])
-        factor = dtype.type(2.0**t.fractional)
+        t, port = i.type, self._ports[number]
+        saturates = t.overflow in (Overflow.SAT, Overflow.SAT_SYM)
+        # float32 events times 2**f stay exact where they do not become denormal; what becomes infinite saturates
+        dtype = FLOAT32 if saturates and t.width <= BITS[FLOAT32] and 0 <= t.fractional <= 60 else FLOAT64
+        if t.width > BITS[FLOAT64] or not in_range(FLOAT64, 2 * t.fractional):
+            return Held(INT64, t.fractional), lambda block: t.quantize(block.inputs[port])
+        self._memory.place(number, i.shape, dtype)
+        halves_up = saturates and t.rounding is Rounding.RND and t.width <= BITS[dtype] - 2
+        factor = dtype.type(2.0 ** (t.fractional + halves_up))
 
-        def step(values: list[Any]) -> Array:
-            x = np.multiply(values[number], factor, dtype=dtype)
-            return _limit(_round(x, t.rounding), t)
+        def step(block: Block) -> Array:
+            x = np.multiply(block.inputs[port], factor, out=block.out(number), dtype=dtype)
+            x = round_halves_up(x) if halves_up else round_to_integers(x, t.rounding, x)
+            return limit(x, t, x)
 
         return Held(dtype, t.fractional), step
 
-    def _cast(self, i: Cast) -> tuple[Held, Step]:
+    def _cast(self, number: int, i: Cast) -> tuple[Held, Step]:
         t, source, held = i.type, i.source, self._held[i.source]
-        interval, fractional = self._range(source), self._instruction(source).type.fractional
-        dropped = max(0, fractional - t.fractional)
-        unlimited = FixedPoint(1024, 1024 - t.fractional, True, t.rounding)
-        low, high = map(int, unlimited.cast([interval.lowest, interval.highest], fractional))
-        fits = low >= t.lowest and high <= t.maximum
-        # beyond the carrier's integers only magnitudes that are limited at once can be held
-        largest = max(abs(low), abs(high)) if t.overflow is not Overflow.WRAP else max(abs(low), abs(high), t.maximum)
-        if largest.bit_length() > 960:
+        fractional, interval = self._fractional(source), self._ranges[source]
+        if held.dtype == INT64:
             return self._integers(i)
-        room = _mantissa_bits(held.dtype)
-        add_half = t.rounding is Rounding.RND and dropped > 0 and _bits(interval.magnitude + (1 << dropped)) <= room
-        factor = held.dtype.type(2.0 ** (t.fractional - held.scale))
-        owned = self._owned(source, i)
-        rounding = t.rounding if dropped else None
-        if t.width > room and not fits:
+        rounded = rounded_ends(t, interval, fractional)
+        fits = rounded.lowest >= t.lowest and rounded.highest <= t.maximum
+        bits, dropped, shift = BITS[held.dtype], max(0, fractional - t.fractional), t.fractional - held.scale
+        if (t.width > bits and not fits) or not in_range(held.dtype, dropped, shift, t.fractional - fractional):
             return self._integers(i)
+        # numbers are mantissas / 2**dropped here: adding a half is exact where one more bit would be
+        add_half = t.rounding is Rounding.RND and bits_of(interval.magnitude + (1 << dropped)) <= bits
+        factor = held.dtype.type(2.0**shift)
+        if fits and not dropped and not shift:
+            self._memory.share(number, source)
+            return Held(held.dtype, t.fractional), lambda block: block.values[source]
+        in_place = self._may_overwrite(source, number)
+        if in_place:
+            self._memory.share(number, source)
+        else:
+            self._memory.place(number, i.shape, held.dtype)
 
-        def step(values: list[Any]) -> Array:
-            x = values[source]
-            if factor != 1:
-                x = np.multiply(x, factor)
-            elif not owned:
-                x = x.copy()
-            if add_half:
-                x += 0.5
-                np.floor(x, out=x)
-            elif rounding is not None:
-                x = _round(x, rounding)
-            return x if fits else _limit(x, t, low, high)
+        def step(block: Block) -> Array:
+            x = block.values[source]
+            out = x if in_place else block.out(number)
+            if shift:
+                x = np.multiply(x, factor, out=out)
+            if dropped and add_half:
+                x = np.floor(np.add(x, 0.5, out=out), out=out)
+            elif dropped:
+                x = round_to_integers(x, t.rounding, out)
+            return x if fits else limit(x, t, out)
 
         return Held(held.dtype, t.fractional), step
 
     def _affine(self, number: int, i: Affine) -> tuple[Held, Step]:
-        source = self._instruction(i.source)
-        products = source.type.fractional + i.weight_fractional
-        finest = max(products, i.type.fractional)
-        magnitudes = affine_magnitudes(
-            Affine(
-                **{
-                    **{k: getattr(i, k) for k in ("shape", "type", "layer", "source", "weight_fractional")},
-                    "weights": i.weights.astype(object) << (finest - products),
-                    "bias": i.bias.astype(object) << (finest - i.type.fractional),
-                }
-            ),
-            self._range(i.source),
-        )
-        bits = _bits(int(magnitudes.max()))
-        dtype = _carrier(i.layer, bits)
-        if dtype.kind != "f" or _bits(int(np.abs(i.weights).max(initial=0))) > _mantissa_bits(dtype):
+        magnitude = int(affine_magnitudes(i, self._instructions[i.source], self._ranges[i.source]).max())
+        dtype = carrier_for(i.layer, max(magnitude, int(np.abs(i.weights).max())))
+        if dtype == INT64:
             return self._integers(i)
         # in units of the least significant bit of the cast that follows, when nothing else reads this value
+        source_scale = self._held[i.source].scale
         reader = self._only_reader(number)
-        scale = reader.type.fractional if isinstance(reader, Cast) else i.type.fractional
-        load = self._loader(i.source, Held(dtype, self._held[i.source].scale))
-        held_scale = self._held[i.source].scale
-        weights = np.ldexp(i.weights.astype(dtype), scale - i.weight_fractional - held_scale)
-        bias = np.ldexp(i.bias.astype(dtype), scale - i.type.fractional) if i.bias.any() else None
+        scale = self._instructions[reader].type.fractional if reader is not None else i.type.fractional
+        if reader is None or not isinstance(self._instructions[reader], Cast):
+            scale = i.type.fractional
+        exponents = (scale - i.weight_fractional - source_scale, scale - i.type.fractional)
+        if not in_range(dtype, *exponents, source_scale - self._fractional(i.source)):
+            return self._integers(i)
+        load = self._loader(i.source, Held(dtype, source_scale))
+        weights = np.ldexp(i.weights.astype(dtype), exponents[0])
+        bias = np.ldexp(i.bias.astype(dtype), exponents[1])
         n_in, n_out = weights.shape
+        positions = int(np.prod(i.shape[:-1], dtype=np.int64))
+        repeated = max(1, TILE // (positions * n_out)) if bias.any() else 0
+        tile = np.tile(bias, repeated * positions)
+        self._memory.place(number, i.shape, dtype)
 
-        def step(values: list[Any]) -> Array:
-            x = load(values)
-            y = np.matmul(x.reshape(-1, n_in), weights)
-            if bias is not None:
-                y += bias
-            return y.reshape(*x.shape[:-1], n_out)
+        def step(block: Block) -> Array:
+            y = block.out(number)
+            np.matmul(load(block).reshape(-1, n_in), weights, out=y.reshape(-1, n_out))
+            if repeated:
+                events = y.shape[0] // repeated * repeated
+                whole, rest = y[:events].reshape(-1, tile.size), y[events:].reshape(-1, n_out)
+                np.add(whole, tile, out=whole)
+                np.add(rest, bias, out=rest)
+            return y
 
         return Held(dtype, scale), step
 
-    def _rearrange(self, i: Rearrange) -> tuple[Held, Step]:
-        held = self._common(i, i.sources, self._range_of(i).magnitude)
+    def _rearrange(self, number: int, i: Rearrange) -> tuple[Held, Step]:
+        held = self._common(i, self._ranges[number].magnitude)
         load = [self._loader(s, held) for s in i.operands]
         indices, shape = i.indices.reshape(-1), i.shape
-        sizes = [int(np.prod(self._instruction(s).shape, dtype=np.int64)) for s in i.operands]
-        fill = held.dtype.type(0) if i.fill == 0 else np.ldexp(held.dtype.type(i.fill), held.scale - i.type.fractional)
-        if np.array_equal(indices, np.arange(sum(sizes))):
-            selection, filled = None, None
-        else:
-            selection = np.where(indices < 0, 0, indices)
-            filled = indices < 0 if (indices < 0).any() else None
+        sizes = [int(np.prod(s.shape, dtype=np.int64)) for s in self._sources(i)]
+        in_order = np.array_equal(indices, np.arange(sum(sizes)))
+        if in_order and len(load) == 1:
+            source, only = i.operands[0], load[0]
+            if self._held[source] == held:
+                self._memory.share(number, source)
+            return held, lambda block: only(block).reshape(-1, *shape)
+        empty = indices < 0
+        selection, any_empty = np.where(empty, 0, indices), bool(empty.any())
+        fill = converted(np.array(i.fill, INT64), Held(INT64, i.type.fractional), held)
+        self._memory.place(number, shape, held.dtype)
 
-        def step(values: list[Any]) -> Array:
-            parts = [f(values) for f in load]
-            events = max(p.shape[0] for p in parts)
-            flat = [np.broadcast_to(p.reshape(p.shape[0], -1), (events, n)) for p, n in zip(parts, sizes, strict=True)]
+        def step(block: Block) -> Array:
+            parts = [f(block) for f in load]
+            events, out = event_count(parts), block.out(number)
+            flat = [np.broadcast_to(p.reshape(p.shape[0], n), (events, n)) for p, n in zip(parts, sizes, strict=True)]
+            result = out.reshape(events, -1)
+            if in_order:
+                np.concatenate(flat, axis=1, out=result)
+                return out
             joined = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
-            if selection is not None:
-                joined = joined.take(selection, axis=1)
-                if filled is not None:
-                    joined[:, filled] = fill
-            return joined.reshape(events, *shape)
+            np.take(joined, selection, axis=1, out=result, mode="clip")  # other modes copy `out` first
+            if any_empty:
+                result[:, empty] = fill
+            return out
 
         return held, step
 
-    def _combine(self, i: Combine) -> tuple[Held, Step]:
-        a, b = self._range(i.left), self._range(i.right)
-        fa, fb = (self._instruction(s).type.fractional for s in i.sources)
-        if i.operation is CombineOperation.MULTIPLY:
-            largest = (a.magnitude * b.magnitude) << (i.type.fractional - fa - fb)
-        else:
-            largest = (a.magnitude << (i.type.fractional - fa)) + (b.magnitude << (i.type.fractional - fb))
-        held = self._common(i, i.sources, largest)
-        if held.dtype.kind != "f":
+    def _combine(self, number: int, i: Combine) -> tuple[Held, Step]:
+        held = self._common(i, largest_number(i, self._sources(i), self._intervals(i)))
+        if held.dtype == INT64:
             return self._integers(i)
-        rank = len(i.shape)
+        sources = [held, held]
         if i.operation is CombineOperation.MULTIPLY:
             sources = [Held(held.dtype, self._held[s].scale) for s in i.sources]
             held = Held(held.dtype, sum(s.scale for s in sources))
-        else:
-            sources = [held, held]
         load = [self._loader(s, h) for s, h in zip(i.sources, sources, strict=True)]
-        operation = _UFUNCS[i.operation]
+        operation, rank = ELEMENTWISE[i.operation], len(i.shape)
+        self._memory.place(number, i.shape, held.dtype)
 
-        def step(values: list[Any]) -> Array:
-            left, right = (v.reshape(v.shape[0], *(1,) * (rank + 1 - v.ndim), *v.shape[1:])
-                           for v in (f(values) for f in load))  # fmt: skip
-            result: Array = operation(left, right)
+        def step(block: Block) -> Array:
+            left, right = event_aligned([f(block) for f in load], rank)
+            result: Array = operation(left, right, out=block.out(number))
             return result
 
         return held, step
 
-    def _reduce(self, i: Reduce) -> tuple[Held, Step]:
-        magnitudes = self._range(i.source).magnitudes().astype(object)
-        shift = i.type.fractional - self._instruction(i.source).type.fractional
-        largest = int(np.max(magnitudes.sum(axis=i.axis) if i.operation is ReduceOperation.SUM else magnitudes))
-        held = self._common(i, i.sources, largest << shift)
-        if held.dtype.kind != "f":
+    def _reduce(self, number: int, i: Reduce) -> tuple[Held, Step]:
+        held = self._common(i, reduce_magnitude(i, self._instructions[i.source], self._ranges[i.source]))
+        if held.dtype == INT64:
             return self._integers(i)
-        load, axis = self._loader(i.source, held), i.axis + 1
-        reduction = {
-            ReduceOperation.SUM: np.add.reduce,
-            ReduceOperation.MAXIMUM: np.maximum.reduce,
-            ReduceOperation.MINIMUM: np.minimum.reduce,
-        }[i.operation]
-        return held, lambda values: reduction(load(values), axis=axis)
+        load, axis, reduction = self._loader(i.source, held), i.axis + 1, REDUCTIONS[i.operation]
+        self._memory.place(number, i.shape, held.dtype)
+
+        def step(block: Block) -> Array:
+            result: Array = reduction(load(block), axis=axis, out=block.out(number))
+            return result
+
+        return held, step
 
     # ---- what the compile methods share
 
-    def _instruction(self, number: int) -> Instruction:
-        return self.program.instructions[number]
+    def _fractional(self, number: int) -> int:
+        return self._instructions[number].type.fractional
 
-    def _range(self, number: int) -> Interval:
-        return self.program.ranges[number]
+    def _sources(self, i: Instruction) -> list[Instruction]:
+        return [self._instructions[s] for s in i.sources]
 
-    def _range_of(self, i: Instruction) -> Interval:
-        return self.program.ranges[self.program.instructions.index(i)]
+    def _intervals(self, i: Instruction) -> list[Interval]:
+        return [self._ranges[s] for s in i.sources]
 
-    def _common(self, i: Instruction, sources: Sequence[int], largest: int) -> Held:
+    def _check_int64(self, i: Instruction) -> None:
+        bits = bits_of(largest_number(i, self._sources(i), self._intervals(i)))
+        if bits > BITS[INT64]:
+            raise CarrierError(i.layer, 1 + bits)
+
+    def _common(self, i: Instruction, largest: int) -> Held:
         """The smallest carrier that holds `largest` (a mantissa of the result) and is no smaller than the sources'."""
-        dtypes = [_carrier(i.layer, _bits(largest))]
-        dtypes += [self._held[s].dtype for s in sources if not isinstance(self._instruction(s), Constant)]
-        order = [np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)]
-        return Held(max(dtypes, key=order.index), i.type.fractional)
+        dtypes = [carrier_for(i.layer, largest)]
+        dtypes += [self._held[s].dtype for s in i.sources if s not in self._constants]
+        return Held(max(dtypes, key=list(BITS).index), i.type.fractional)
 
     def _loader(self, number: int, wanted: Held) -> Step:
         """A step that gives value `number` in another carrier or scale."""
         held = self._held[number]
-        if isinstance(self._instruction(number), Constant):
-            constant = _converted(self._instruction(number).mantissas[np.newaxis], held, wanted)
-            return lambda values: constant
+        if number in self._constants:
+            constant = converted(self._constants[number], held, wanted)
+            return lambda block: constant
         if held == wanted:
-            return lambda values: values[number]
-        return lambda values: _converted(values[number], held, wanted)
+            return lambda block: block.values[number]
+        return lambda block: converted(block.values[number], held, wanted)
 
-    def _only_reader(self, number: int) -> Instruction | None:
-        readers = [i for i in self.program.instructions if number in i.sources]
-        if len(readers) != 1 or any(o.value == number for o in self.program.outputs):
-            return None
-        return readers[0]
+    def _only_reader(self, number: int) -> int | None:
+        readers = self._readers[number]
+        return readers[0] if len(readers) == 1 and number not in self.values else None
 
-    def _owned(self, source: int, reader: Instruction) -> bool:
-        """Whether `reader` may overwrite the source's array: nobody else reads it, and it is no view."""
-        computed = isinstance(self._instruction(source), Affine | Reduce | Combine)
-        return computed and self._only_reader(source) is reader
+    def _may_overwrite(self, source: int, reader: int) -> bool:
+        """Whether `reader` may write over the source: nobody else reads it, and it is no view of another value."""
+        computed = isinstance(self._instructions[source], Input | Affine | Reduce | Combine)
+        return computed and source in self._memory.places and self._only_reader(source) == reader
 
 
-_UFUNCS: dict[CombineOperation, Callable[[Any, Any], Any]] = {
-    CombineOperation.ADD: np.add,
-    CombineOperation.SUBTRACT: np.subtract,
-    CombineOperation.MULTIPLY: np.multiply,
-    CombineOperation.MAXIMUM: np.maximum,
-    CombineOperation.MINIMUM: np.minimum,
-}
+def _inputs(program: Program) -> list[int]:
+    return [n for n, i in enumerate(program.instructions) if isinstance(i, Input)]
 
 
-def _bits(magnitude: int) -> int:
-    """Bits of the largest magnitude that must be held; 2**n itself needs only n in floating point."""
-    return max(0, magnitude - 1).bit_length()
+def _readers(program: Program) -> list[list[int]]:
+    """For each value, the instructions that read it."""
+    readers: list[list[int]] = [[] for _ in program.instructions]
+    for number, instruction in enumerate(program.instructions):
+        for source in set(instruction.sources):
+            readers[source].append(number)
+    return readers
 
 
-def _mantissa_bits(dtype: np.dtype[Any]) -> int:
-    return FLOAT32_BITS if dtype == np.float32 else FLOAT64_BITS
-
-
-def _carrier(layer: str, bits: int) -> np.dtype[Any]:
-    if bits <= FLOAT32_BITS:
-        return np.dtype(np.float32)
-    if bits <= FLOAT64_BITS:
-        return np.dtype(np.float64)
-    if bits <= INT64_BITS - 1:
-        return np.dtype(np.int64)
-    raise CarrierError(layer, bits + 1)
-
-
-def _int64_bits(i: Instruction, sources: Sequence[Instruction], ranges: Sequence[Interval]) -> int:
-    """Bits of the largest intermediate number when `i` runs in int64, the sign included."""
-    largest = max([r.magnitude for r in ranges] + [0])
-    match i:
-        case Affine() if i.accumulator is not None and i.product is not None:
-            products = sources[0].type.fractional + i.weight_fractional
-            finest = max(i.product.fractional, i.accumulator.fractional)
-            return 2 + max(
-                _bits(largest) + _bits(int(np.abs(i.weights).max())) + max(0, i.product.fractional - products),
-                i.product.width + finest - i.product.fractional,
-                i.accumulator.width + finest - i.accumulator.fractional,
-            )
-        case Affine():
-            shift = i.type.fractional - sources[0].type.fractional - i.weight_fractional
-            sums = np.matmul(ranges[0].magnitudes().astype(object), np.abs(i.weights).astype(object))
-            return 1 + _bits(int((np.asarray(sums) << shift).max()) + int(np.abs(i.bias).max(initial=0)))
-        case Cast():
-            # the cast falls back to Python integers by itself where 62 bits do not do
-            return 1 + _bits(largest)
-        case _:
-            return 1 + _bits(max(largest << max(0, i.type.fractional - s.type.fractional) for s in sources))
-
-
-def _last_uses(program: Program) -> list[list[int]]:
-    """For each step, the values that nobody reads afterwards: their memory is given back."""
-    last = {s: n for n, i in enumerate(program.instructions) for s in i.sources}
-    kept = {o.value for o in program.outputs}
-    result: list[list[int]] = [[] for _ in program.instructions]
-    for value, step in last.items():
-        if value not in kept:
-            result[step].append(value)
-    return result
-
-
-def _scaled(values: Array, shift: int) -> Array:
-    if shift == 0:
-        return values
-    if values.dtype.kind == "i":
-        return values << shift if shift > 0 else values >> -shift
-    return np.multiply(values, values.dtype.type(2.0**shift))
-
-
-def _converted(values: Array, held: Held, wanted: Held) -> Array:
-    shift = wanted.scale - held.scale
-    if wanted.dtype.kind == "i":  # scale first: a float may be held in fractions
-        return _scaled(values, shift).astype(wanted.dtype)
-    return _scaled(values.astype(wanted.dtype, copy=False), shift)
-
-
-def _round(x: Array, rounding: Rounding) -> Array:
-    """To integers, in place, exact for every float: the distance to the nearest integer is always representable."""
-    match rounding:
-        case Rounding.RND_CONV:
-            return np.rint(x, out=x)
-        case Rounding.TRN:
-            return np.floor(x, out=x)
-        case Rounding.TRN_ZERO:
-            return np.trunc(x, out=x)
-    nearest = np.rint(x)
-    distance = np.subtract(x, nearest, out=x)
-    up, down = distance == 0.5, distance == -0.5  # ties that went to the even neighbour
-    match rounding:
-        case Rounding.RND:
-            nearest += up
-        case Rounding.RND_MIN_INF:
-            nearest -= down
-        case Rounding.RND_INF:  # away from zero: the neighbour farther out
-            nearest += up & (nearest >= 0)
-            nearest -= down & (nearest <= 0)
-        case Rounding.RND_ZERO:
-            nearest += up & (nearest < 0)
-            nearest -= down & (nearest > 0)
-    return nearest
-
-
-def _limit(x: Array, t: FixedPoint, low: int | None = None, high: int | None = None) -> Array:
-    """Integers in floating point, limited to the type, in place; `low` and `high` are what is known of them."""
-    lowest, maximum = x.dtype.type(t.lowest), x.dtype.type(t.maximum)
-    match t.overflow:
-        case Overflow.SAT | Overflow.SAT_SYM:
-            if low is not None and low >= t.lowest:
-                return np.minimum(x, maximum, out=x)
-            if high is not None and high <= t.maximum:
-                return np.maximum(x, lowest, out=x)
-            return np.clip(x, lowest, maximum, out=x)
-        case Overflow.SAT_ZERO:
-            x[(x < lowest) | (x > maximum)] = 0
-            return x
-        case Overflow.WRAP:
-            # both products are by powers of two, and the difference is below 2**width: all exact
-            period = x.dtype.type(2.0**t.width)
-            x -= np.floor(x * x.dtype.type(2.0**-t.width)) * period
-            if t.signed:
-                x[x > maximum] -= period
-            return x
+def _block_events(program: Program) -> int:
+    widest = max(int(np.prod(i.shape, dtype=np.int64)) for i in program.instructions)
+    return max(16, BLOCK_BYTES // (4 * widest))

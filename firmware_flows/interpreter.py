@@ -1,7 +1,7 @@
 """The plain meaning of every instruction, on integer arrays: the reference for the fast plan, and its fallback.
 
-Arrays have the event axis first. int64 in, int64 out, where 62 bits hold every step; with arrays of Python integers
-(dtype object) the same code has no limit.
+Arrays have the event axis first. int64 in, int64 out, where 62 bits hold every step (`firmware_flows.integer_bounds`);
+with arrays of Python integers (dtype object) the same code has no limit.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from firmware_flows.program import (
     Combine,
     CombineOperation,
     Constant,
+    Input,
     Instruction,
     Order,
     Program,
@@ -27,69 +28,83 @@ from firmware_flows.program import (
     ReduceOperation,
     Table,
 )
-from firmware_flows.ranges import Interval, affine_is_lossless, reduce_is_lossless
+from firmware_flows.ranges import Interval, is_lossless
 
-_ELEMENTWISE: dict[CombineOperation, Callable[[Any, Any], Any]] = {
+ELEMENTWISE: dict[CombineOperation, Callable[..., Any]] = {
     CombineOperation.ADD: np.add,
     CombineOperation.SUBTRACT: np.subtract,
     CombineOperation.MULTIPLY: np.multiply,
     CombineOperation.MAXIMUM: np.maximum,
     CombineOperation.MINIMUM: np.minimum,
 }
-_REDUCTIONS: dict[ReduceOperation, Callable[..., Any]] = {
+REDUCTIONS: dict[ReduceOperation, Callable[..., Any]] = {
     ReduceOperation.SUM: np.add.reduce,
     ReduceOperation.MAXIMUM: np.maximum.reduce,
     ReduceOperation.MINIMUM: np.minimum.reduce,
 }
+
+Execute = Callable[[Sequence[Integers]], Integers]
+"""From the sources' mantissas (events, ...) to the value's; a Constant has one event, which broadcasts."""
 
 
 def interpret(program: Program, inputs: Sequence[Integers]) -> Iterator[Integers]:
     """The values of all instructions in turn; `inputs` are mantissas (events, ...), one array an input."""
     values: list[Integers] = []
     waiting = iter(inputs)
+    dtype = inputs[0].dtype
     for instruction in program.instructions:
-        if instruction.sources or isinstance(instruction, Constant):
-            sources = instruction.sources
-            value = execute(
-                instruction,
-                [program.instructions[s] for s in sources],
-                [values[s] for s in sources],
-                [program.ranges[s] for s in sources],
-            )
-        else:
+        if isinstance(instruction, Input):
             value = next(waiting)
-        values.append(value)
-        yield value
+        else:
+            sources = instruction.sources
+            execute = executor(
+                instruction, [program.instructions[s] for s in sources], [program.ranges[s] for s in sources]
+            )
+            value = execute([values[s] for s in sources])
+        values.append(np.asarray(value).astype(dtype, copy=False))
+        yield values[-1]
 
 
-def execute(
-    instruction: Instruction, sources: Sequence[Instruction], values: Sequence[Integers], ranges: Sequence[Interval]
-) -> Integers:
-    """Mantissas of one instruction's value (events, ...); a Constant has one event, which broadcasts."""
-    result: Integers = EXECUTE[type(instruction)](instruction, sources, values, ranges)
-    return result
+def executor(instruction: Instruction, sources: Sequence[Instruction], ranges: Sequence[Interval]) -> Execute:
+    """The function that computes one instruction (other than an Input) from its sources' mantissas."""
+    exact = is_lossless(instruction, sources, ranges)
+    function = _EXECUTE[type(instruction)]
+
+    def execute(values: Sequence[Integers]) -> Integers:
+        return function(instruction, sources, values, exact)
+
+    return execute
 
 
-def _constant(i: Constant, sources: Any, values: Any, ranges: Any) -> Integers:
+def event_aligned(values: Sequence[Any], rank: int) -> list[Any]:
+    """Values whose shapes broadcast without the event axis, so that they broadcast with it."""
+    return [v.reshape(v.shape[0], *(1,) * (rank + 1 - v.ndim), *v.shape[1:]) for v in values]
+
+
+def event_count(values: Sequence[Any]) -> int:
+    """Events of arrays of which some are constant, that is have one event."""
+    return int(np.broadcast_shapes(*(v.shape[:1] for v in values))[0])
+
+
+def _constant(i: Constant, sources: Any, values: Any, exact: bool) -> Integers:
     return i.mantissas[np.newaxis]
 
 
-def _cast(i: Cast, sources: Sequence[Instruction], values: Sequence[Integers], ranges: Any) -> Integers:
-    return i.type.cast(values[0], sources[0].type.fractional)
+def _cast(i: Cast, sources: Sequence[Instruction], values: Sequence[Integers], exact: bool) -> Integers:
+    x = values[0]
+    return np.asarray(i.type.cast(x, sources[0].type.fractional)).astype(x.dtype, copy=False)
 
 
-def _affine(
-    i: Affine, sources: Sequence[Instruction], values: Sequence[Integers], ranges: Sequence[Interval]
-) -> Integers:
+def _affine(i: Affine, sources: Sequence[Instruction], values: Sequence[Integers], exact: bool) -> Integers:
     x, fractional = values[0], sources[0].type.fractional + i.weight_fractional
-    if affine_is_lossless(i, sources[0], ranges[0]):
-        weights = i.weights.astype(x.dtype)
-        return (np.matmul(x, weights) << (i.type.fractional - fractional)) + i.bias
+    weights, bias = i.weights.astype(x.dtype), i.bias.astype(x.dtype)
+    if exact:
+        return (np.matmul(x, weights) << (i.type.fractional - fractional)) + bias
     assert i.product is not None
     assert i.accumulator is not None
-    accumulator = np.broadcast_to(i.bias, (*x.shape[:-1], i.bias.size)).astype(x.dtype)
-    for k in range(i.weights.shape[0]):
-        product = i.product.cast(x[..., k, np.newaxis] * i.weights[k], fractional)
+    accumulator = np.broadcast_to(bias, (*x.shape[:-1], bias.size))
+    for k in range(weights.shape[0]):
+        product = i.product.cast(x[..., k, np.newaxis] * weights[k], fractional)
         accumulator = _accumulated(i.accumulator, accumulator, product, i.product.fractional)
     return accumulator
 
@@ -98,78 +113,67 @@ def _accumulated(accumulator: FixedPoint, total: Integers, term: Integers, fract
     """The sum, exact and then cast: as `accumulator += term` does."""
     finest = max(accumulator.fractional, fractional)
     exact = (total << (finest - accumulator.fractional)) + (term << (finest - fractional))
-    return accumulator.cast(exact, finest)
+    return accumulator.cast(exact, finest).astype(total.dtype, copy=False)
 
 
-def _rearrange(i: Rearrange, sources: Sequence[Instruction], values: Sequence[Integers], ranges: Any) -> Integers:
-    events = max(v.shape[0] for v in values)
-    parts = [
-        np.broadcast_to((v << (i.type.fractional - s.type.fractional)).reshape(v.shape[0], -1), (events, _size(s)))
-        for v, s in zip(values, sources, strict=True)
-    ]
+def _rearrange(i: Rearrange, sources: Sequence[Instruction], values: Sequence[Integers], exact: bool) -> Integers:
+    events = event_count(values)
+    parts = []
+    for v, s in zip(values, sources, strict=True):
+        size = int(np.prod(s.shape, dtype=np.int64))
+        aligned = (v << (i.type.fractional - s.type.fractional)).reshape(v.shape[0], size)
+        parts.append(np.broadcast_to(aligned, (events, size)))
     fill = np.full((events, 1), i.fill, dtype=parts[0].dtype)
-    return np.concatenate([*parts, fill], axis=1)[:, i.indices]
+    return np.concatenate([*parts, fill], axis=1)[:, i.indices]  # index -1 is the fill, put last
 
 
-def _size(instruction: Instruction) -> int:
-    """Elements of a value, without the event axis."""
-    return int(np.prod(instruction.shape, dtype=np.int64))
-
-
-def _combine(i: Combine, sources: Sequence[Instruction], values: Sequence[Integers], ranges: Any) -> Integers:
+def _combine(i: Combine, sources: Sequence[Instruction], values: Sequence[Integers], exact: bool) -> Integers:
     fractions = [s.type.fractional for s in sources]
-    left, right = _event_aligned(values, len(i.shape))
+    left, right = event_aligned(values, len(i.shape))
     if i.operation is CombineOperation.MULTIPLY:
         result: Integers = (left * right) << (i.type.fractional - sum(fractions))
         return result
     left, right = left << (i.type.fractional - fractions[0]), right << (i.type.fractional - fractions[1])
-    combined: Integers = _ELEMENTWISE[i.operation](left, right)
+    combined: Integers = ELEMENTWISE[i.operation](left, right)
     return combined
 
 
-def _event_aligned(values: Sequence[Integers], rank: int) -> list[Integers]:
-    """Values whose shapes broadcast without the event axis, so that they broadcast with it."""
-    return [v.reshape(v.shape[0], *(1,) * (rank + 1 - v.ndim), *v.shape[1:]) for v in values]
-
-
-def _reduce(
-    i: Reduce, sources: Sequence[Instruction], values: Sequence[Integers], ranges: Sequence[Interval]
-) -> Integers:
-    x, fractional = values[0], sources[0].type.fractional
-    if reduce_is_lossless(i, sources[0], ranges[0]):
-        result: Integers = _REDUCTIONS[i.operation](x << (i.type.fractional - fractional), axis=i.axis + 1)
+def _reduce(i: Reduce, sources: Sequence[Instruction], values: Sequence[Integers], exact: bool) -> Integers:
+    x, fractional, axis = values[0], sources[0].type.fractional, i.axis + 1
+    if exact:
+        result: Integers = REDUCTIONS[i.operation](x << (i.type.fractional - fractional), axis=axis)
         return result
-    assert i.accumulator is not None
-    if i.operation is not ReduceOperation.SUM:
-        limited: Integers = _REDUCTIONS[i.operation](i.accumulator.cast(x, fractional), axis=i.axis + 1)
-        return limited
-    terms = [i.accumulator.cast(t, fractional) for t in np.moveaxis(x, i.axis + 1, 0)]
-    if i.order is Order.SEQUENTIAL:
+    accumulator = i.accumulator
+    assert accumulator is not None
+    terms = list(np.moveaxis(x, axis, 0))
+    if i.operation is ReduceOperation.SUM and i.order is Order.SEQUENTIAL:
         total = np.zeros_like(terms[0])
-        for term in np.moveaxis(x, i.axis + 1, 0):
-            total = _accumulated(i.accumulator, total, term, fractional)
+        for term in terms:
+            total = _accumulated(accumulator, total, term, fractional)
         return total
+    terms = [accumulator.cast(term, fractional).astype(x.dtype, copy=False) for term in terms]
+    if i.operation is not ReduceOperation.SUM:
+        limited: Integers = REDUCTIONS[i.operation](np.stack(terms), axis=0)
+        return limited
     while len(terms) > 1:  # neighbours first, an odd one out goes up a level as it is
-        pairs = [
-            _accumulated(i.accumulator, a, b, i.accumulator.fractional)
-            for a, b in zip(terms[::2], terms[1::2], strict=False)
-        ]
-        terms = pairs + (terms[-1:] if len(terms) % 2 else [])
+        odd = terms[len(terms) // 2 * 2 :]
+        pairs = zip(terms[::2], terms[1::2], strict=False)
+        terms = [_accumulated(accumulator, a, b, accumulator.fractional) for a, b in pairs] + odd
     return terms[0]
 
 
-def _table(i: Table, sources: Sequence[Instruction], values: Sequence[Integers], ranges: Any) -> Integers:
+def _table(i: Table, sources: Sequence[Instruction], values: Sequence[Integers], exact: bool) -> Integers:
     index = (values[0] - sources[0].type.minimum).astype(np.int64)
     if i.entries.shape[0] == 1:
         return i.entries[0][index]
     return i.entries[np.arange(i.entries.shape[0]), index]
 
 
-def _argmax(i: Argmax, sources: Any, values: Sequence[Integers], ranges: Any) -> Integers:
+def _argmax(i: Argmax, sources: Any, values: Sequence[Integers], exact: bool) -> Integers:
     return np.asarray(values[0].argmax(axis=-1)).astype(np.int64)
 
 
-EXECUTE: dict[type[Instruction], Callable[..., Integers]] = {
+_EXECUTE: dict[type[Instruction], Callable[[Any, Any, Any, bool], Integers]] = {
     Constant: _constant,
     Cast: _cast,
     Affine: _affine,

@@ -8,7 +8,7 @@ Programs are made with `firmware_flows.builder.Builder`, which derives shapes an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,7 +149,12 @@ class Combine(Instruction):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reduce(Instruction):
-    """Sum, maximum or minimum along one axis (event axis not counted). Exact unless `accumulator` is given."""
+    """Sum, maximum or minimum along one axis (event axis not counted). Exact unless `accumulator` is given.
+
+    With an accumulator type: maximum and minimum compare values cast to it. A sequential sum starts from zero, adds
+    each value and casts the sum; a tree casts each value first, then adds neighbours and casts, level by level, an odd
+    one out going up as it is.
+    """
 
     operation: ReduceOperation
     source: int
@@ -244,6 +249,10 @@ class Program:
         from firmware_flows.program_check import check
 
         check(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and other processes get the Program without what is derived from it."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @property
     def inputs(self) -> tuple[Input, ...]:

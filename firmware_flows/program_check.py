@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from firmware_flows.fixed_point import INT64_BITS
 from firmware_flows.program import (
     Affine,
     Argmax,
@@ -24,6 +26,12 @@ from firmware_flows.program import (
 )
 from firmware_flows.ranges import Interval, interval_of
 
+LARGEST = 1 << INT64_BITS
+"""Largest magnitude of a constant: sums and negatives of two still fit an int64."""
+
+WIDEST = 512
+"""Bits of the widest value: far beyond any hardware, and products of two can still be reasoned about."""
+
 
 def check(program: Program) -> None:
     """Raises ProgramError at the first thing that is wrong."""
@@ -34,7 +42,7 @@ def check(program: Program) -> None:
         check_instruction(number, instruction, program.instructions)
         interval = interval_of(instruction, [program.instructions[s] for s in instruction.sources],
                                [intervals[s] for s in instruction.sources])  # fmt: skip
-        _check_type(number, instruction, interval.lowest, interval.highest)
+        check_interval(number, instruction, interval)
         intervals.append(interval)
     object.__setattr__(program, "_ranges", tuple(intervals))
     ports = [i.port for i in program.inputs]
@@ -44,6 +52,10 @@ def check(program: Program) -> None:
         raise ProgramError(f"program {program.name!r} has no outputs")
     for output in program.outputs:
         _check_number(f"output {output.name!r}", output.value, program)
+    ports = [o.name for o in program.outputs]
+    if len(set(ports)) != len(ports):
+        raise ProgramError(f"program {program.name!r}: output ports must have different names, not {ports}")
+    json_values(f"metadata of {program.name!r}", program.metadata)
     names = [layer.name for layer in program.layers]
     if len(set(names)) != len(names):
         raise ProgramError(f"program {program.name!r}: layer names must differ: {sorted(names)}")
@@ -53,6 +65,7 @@ def check(program: Program) -> None:
         if "result" not in layer.types or not layer.type.same_bits(value.type) or layer.shape != value.shape:
             raise ProgramError(f"layer {layer.name!r}: result {layer.types.get('result')} {layer.shape} differs from "
                                f"its value %{layer.value}: {value.type} {value.shape}")  # fmt: skip
+        json_values(f"attributes of layer {layer.name!r}", layer.attributes)
         for source in layer.inputs:
             if source not in names[:position]:
                 raise ProgramError(f"layer {layer.name!r} reads {source!r}, which is no earlier layer")
@@ -80,8 +93,19 @@ def _check_number(what: str, value: int, program: Program) -> None:
         raise ProgramError(f"{what} names value %{value}, but there are {len(program.instructions)}")
 
 
-def _check_type(number: int, instruction: Instruction, low: int, high: int) -> None:
-    t = instruction.type
+def json_values(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as a file gives them back (a tuple becomes a list). Raises ProgramError."""
+    try:
+        return dict(json.loads(json.dumps(dict(values), allow_nan=False)))
+    except (TypeError, ValueError) as error:
+        raise ProgramError(f"{what} must be JSON values: {error}") from None
+
+
+def check_interval(number: int, instruction: Instruction, interval: Interval) -> None:
+    """Whether the type holds what the instruction provably gives. Raises ProgramError."""
+    t, low, high = instruction.type, interval.lowest, interval.highest
+    if interval.magnitude.bit_length() > WIDEST:
+        raise _error(number, instruction, f"needs {interval.magnitude.bit_length()} bits; {WIDEST} are the most")
     if low < t.minimum or high > t.maximum:
         raise _error(number, instruction, f"values from {low} to {high} do not fit {t} "
                                           f"({t.minimum} to {t.maximum})")  # fmt: skip
@@ -113,6 +137,8 @@ def _affine(number: int, i: Affine, sources: list[Instruction]) -> Shape:
     if i.accumulator is not None:
         if not i.type.same_bits(i.accumulator):
             raise _error(number, i, f"type {i.type} should be that of its accumulator {i.accumulator}")
+        if int(i.bias.min()) < i.accumulator.minimum or int(i.bias.max()) > i.accumulator.maximum:
+            raise _error(number, i, f"bias does not fit its accumulator {i.accumulator}")
     elif i.type.fractional < source.type.fractional + i.weight_fractional:
         raise _error(number, i, f"{i.type} has fewer fractional bits than its products "
                                 f"({source.type.fractional} + {i.weight_fractional})")  # fmt: skip
@@ -126,6 +152,8 @@ def _rearrange(number: int, i: Rearrange, sources: list[Instruction]) -> Shape:
     size = sum(int(np.prod(s.shape, dtype=np.int64)) for s in sources)
     if i.indices.size and (i.indices.min() < -1 or i.indices.max() >= size):
         raise _error(number, i, f"indices must lie from -1 to {size - 1}")
+    if abs(i.fill) > LARGEST:
+        raise _error(number, i, f"fill {i.fill} must lie within -2^{INT64_BITS} and 2^{INT64_BITS}")
     if i.type.fractional < max(s.type.fractional for s in sources):
         raise _error(number, i, f"{i.type} has fewer fractional bits than one of its sources")
     return tuple(i.indices.shape)
@@ -172,6 +200,8 @@ def _argmax(number: int, i: Argmax, sources: list[Instruction]) -> Shape:
 def _integers(number: int, instruction: Instruction, what: str, array: Any) -> None:
     if not isinstance(array, np.ndarray) or array.dtype != np.int64:
         raise _error(number, instruction, f"{what} must be an int64 array, not {getattr(array, 'dtype', type(array))}")
+    if array.size and (int(array.min()) < -LARGEST or int(array.max()) > LARGEST):
+        raise _error(number, instruction, f"{what} must lie within -2^{INT64_BITS} and 2^{INT64_BITS}")
 
 
 _SHAPES: dict[type[Instruction], Callable[[int, Any, list[Instruction]], Shape]] = {

@@ -1,7 +1,7 @@
 """Range analysis: a proven interval for every value of a Program, element by element, with the actual weights.
 
-Interval arithmetic (Moore, "Interval Analysis", 1966) on integers, so nothing is rounded: int64 where the bounds
-allow it, Python integers elsewhere.
+Interval arithmetic (Moore, "Interval Analysis", 1966) on integers, so nothing is rounded. Ends up to 2**62 are held in
+int64, so that the sum of two never overflows; larger ones are Python integers.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from firmware_flows.program import (
     Table,
 )
 
-_UNLIMITED = 1024
-"""A width that no value reaches, to round without limiting."""
+_LIMIT = 1 << INT64_BITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +37,11 @@ class Interval:
 
     low: Integers
     high: Integers
+
+    def __post_init__(self) -> None:
+        dtype = np.int64 if max(_largest(self.low), _largest(self.high)) <= _LIMIT else object
+        object.__setattr__(self, "low", np.asarray(self.low, dtype=dtype))
+        object.__setattr__(self, "high", np.asarray(self.high, dtype=dtype))
 
     @property
     def lowest(self) -> int:
@@ -73,18 +77,38 @@ def interval_of(instruction: Instruction, sources: Sequence[Instruction], interv
     return _RULES[type(instruction)](instruction, sources, intervals)
 
 
-def affine_magnitudes(i: Affine, source: Interval) -> Integers:
-    """Bound on the absolute value of every partial sum of an Affine, in any order of addition, per output.
+def affine_magnitudes(i: Affine, source: Instruction, interval: Interval) -> Integers:
+    """Bound on the absolute value of every partial sum of an exact Affine, in any order of addition, per output.
 
-    In units of the least significant bit of products and bias, whichever is finer: shape (..., n_out).
+    Mantissas of the result's type, shape (..., n_out).
     """
-    sums = _matmul(source.magnitudes(), np.abs(i.weights))
-    return sums + np.abs(i.bias)
+    shift = i.type.fractional - source.type.fractional - i.weight_fractional
+    return _plus(_align(_matmul(interval.magnitudes(), np.abs(i.weights)), shift), np.abs(i.bias))
+
+
+def is_lossless(instruction: Instruction, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> bool:
+    """Whether an Affine or a Reduce gives the exact sum: it has no lossy types, or they provably lose nothing."""
+    match instruction:
+        case Affine():
+            return _affine_is_lossless(instruction, sources[0], intervals[0])
+        case Reduce():
+            return _reduce_is_lossless(instruction, sources[0], intervals[0])
+        case _:
+            return True
+
+
+def rounded_ends(t: FixedPoint, interval: Interval, fractional: int) -> Interval:
+    """The interval after rounding to `t`'s fractional bits, before limiting (rounding is monotonic)."""
+    if t.fractional >= fractional:
+        shift = t.fractional - fractional
+        return Interval(_align(interval.low, shift), _align(interval.high, shift))
+    width = interval.magnitude.bit_length() + 2  # one bit to round up, one for the sign
+    unlimited = FixedPoint(width, width - t.fractional, True, t.rounding, Overflow.WRAP)
+    return Interval(unlimited.cast(interval.low, fractional), unlimited.cast(interval.high, fractional))
 
 
 def _full(t: FixedPoint, shape: tuple[int, ...]) -> Interval:
-    dtype = np.int64 if t.width <= INT64_BITS else object
-    return Interval(np.full(shape, t.lowest, dtype=dtype), np.full(shape, t.maximum, dtype=dtype))
+    return Interval(np.full(shape, t.lowest, dtype=object), np.full(shape, t.maximum, dtype=object))
 
 
 def _matmul(left: Integers, right: Integers) -> Integers:
@@ -95,6 +119,13 @@ def _matmul(left: Integers, right: Integers) -> Integers:
     if bound <= 52:  # exact in float64, and BLAS is far faster than NumPy's integer loops
         return np.matmul(left.astype(np.float64), right.astype(np.float64)).astype(np.int64)
     return np.matmul(left, right)
+
+
+def _plus(left: Integers, right: Integers) -> Integers:
+    """The sum, in Python integers where int64 might overflow."""
+    if _largest(left) + _largest(right) > _LIMIT:
+        left = left.astype(object)
+    return left + right
 
 
 def _largest(values: Integers) -> int:
@@ -119,43 +150,35 @@ def _constant(i: Constant, sources: Sequence[Instruction], intervals: Sequence[I
 
 
 def _cast(i: Cast, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
-    source, fractional = intervals[0], sources[0].type.fractional
-    # rounding is monotonic, and so is saturation: the ends map to the ends
-    if i.type.overflow in (Overflow.SAT, Overflow.SAT_SYM):
-        return Interval(i.type.cast(source.low, fractional), i.type.cast(source.high, fractional))
-    unlimited = FixedPoint(_UNLIMITED, _UNLIMITED - i.type.fractional, True, i.type.rounding, Overflow.WRAP)
-    low, high = unlimited.cast(source.low, fractional), unlimited.cast(source.high, fractional)
-    inside = (low >= i.type.minimum) & (high <= i.type.maximum)
-    full = _full(i.type, i.shape)
-    low, high = np.where(inside, low, full.low), np.where(inside, high, full.high)
-    if i.type.overflow is Overflow.SAT_ZERO:
-        low, high = np.minimum(low, 0), np.maximum(high, 0)
-    return Interval(_narrow(low), _narrow(high))
-
-
-def _narrow(values: Integers) -> Integers:
-    if values.dtype == object and _largest(values).bit_length() <= INT64_BITS:
-        return values.astype(np.int64)
-    return values
+    t, fractional = i.type, sources[0].type.fractional
+    if t.overflow in (Overflow.SAT, Overflow.SAT_SYM):  # monotonic, too
+        return Interval(t.cast(intervals[0].low, fractional), t.cast(intervals[0].high, fractional))
+    rounded = rounded_ends(t, intervals[0], fractional)
+    low, high = rounded.low.astype(object), rounded.high.astype(object)
+    if t.overflow is Overflow.SAT_ZERO:
+        inside = (low >= t.minimum) & (high <= t.maximum)
+        low, high = np.clip(low, t.minimum, t.maximum), np.clip(high, t.minimum, t.maximum)
+        return Interval(np.where(inside, low, np.minimum(low, 0)), np.where(inside, high, np.maximum(high, 0)))
+    # wrapping moves both ends alike when no multiple of the period lies between them
+    period = (low - t.minimum) >> t.width
+    together = period == (high - t.minimum) >> t.width
+    offset = period << t.width
+    return Interval(np.where(together, low - offset, t.minimum), np.where(together, high - offset, t.maximum))
 
 
 def _affine(i: Affine, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
     source = intervals[0]
-    positive, negative = np.maximum(i.weights, 0), np.minimum(i.weights, 0)
-    low = _matmul(source.low, positive) + _matmul(source.high, negative)
-    high = _matmul(source.high, positive) + _matmul(source.low, negative)
-    products = sources[0].type.fractional + i.weight_fractional
-    if i.accumulator is not None:
-        if affine_is_lossless(i, sources[0], source):
-            shift = i.accumulator.fractional - products
-            return Interval(_align(low, shift) + i.bias, _align(high, shift) + i.bias)
+    if not _affine_is_lossless(i, sources[0], source):
+        assert i.accumulator is not None
         return _full(i.accumulator, i.shape)
-    shift = i.type.fractional - products
-    return Interval(_narrow(_align(low, shift) + i.bias), _narrow(_align(high, shift) + i.bias))
+    positive, negative = np.maximum(i.weights, 0), np.minimum(i.weights, 0)
+    low = _plus(_matmul(source.low, positive), _matmul(source.high, negative))
+    high = _plus(_matmul(source.high, positive), _matmul(source.low, negative))
+    shift = i.type.fractional - sources[0].type.fractional - i.weight_fractional
+    return Interval(_plus(_align(low, shift), i.bias), _plus(_align(high, shift), i.bias))
 
 
-def affine_is_lossless(i: Affine, source: Instruction, interval: Interval) -> bool:
-    """Whether the ranges prove that neither product nor accumulator type ever drops a bit or overflows."""
+def _affine_is_lossless(i: Affine, source: Instruction, interval: Interval) -> bool:
     if i.product is None or i.accumulator is None:
         return True
     products = source.type.fractional + i.weight_fractional
@@ -169,8 +192,8 @@ def affine_is_lossless(i: Affine, source: Instruction, interval: Interval) -> bo
     up, down = np.maximum(interval.high, 0), np.maximum(-interval.low, 0)
     positive, negative = np.maximum(i.weights, 0), np.maximum(-i.weights, 0)
     shift = i.accumulator.fractional - products
-    high = _align(_matmul(up, positive) + _matmul(down, negative), shift) + i.bias
-    low = i.bias - _align(_matmul(up, negative) + _matmul(down, positive), shift)
+    high = _plus(_align(_plus(_matmul(up, positive), _matmul(down, negative)), shift), i.bias)
+    low = _plus(-_align(_plus(_matmul(up, negative), _matmul(down, positive)), shift), i.bias)
     return int(low.min()) >= i.accumulator.lowest and int(high.max()) <= i.accumulator.maximum
 
 
@@ -201,9 +224,9 @@ def _combine(i: Combine, sources: Sequence[Instruction], intervals: Sequence[Int
     bl, bh = _align(b.low, i.type.fractional - fb), _align(b.high, i.type.fractional - fb)
     match i.operation:
         case CombineOperation.ADD:
-            low, high = al + bl, ah + bh
+            low, high = _plus(al, bl), _plus(ah, bh)
         case CombineOperation.SUBTRACT:
-            low, high = al - bh, ah - bl
+            low, high = _plus(al, -bh), _plus(ah, -bl)
         case CombineOperation.MAXIMUM:
             low, high = np.maximum(al, bl), np.maximum(ah, bh)
         case CombineOperation.MINIMUM:
@@ -214,7 +237,8 @@ def _combine(i: Combine, sources: Sequence[Instruction], intervals: Sequence[Int
 def _reduce(i: Reduce, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
     source = intervals[0]
     shift = i.type.fractional - sources[0].type.fractional
-    if i.accumulator is not None and (shift < 0 or not reduce_is_lossless(i, sources[0], source)):
+    if not _reduce_is_lossless(i, sources[0], source):
+        assert i.accumulator is not None
         return _full(i.accumulator, i.shape)
     low, high = _align(source.low, shift), _align(source.high, shift)
     match i.operation:
@@ -226,16 +250,15 @@ def _reduce(i: Reduce, sources: Sequence[Instruction], intervals: Sequence[Inter
             return Interval(low.min(axis=i.axis), high.min(axis=i.axis))
 
 
-def reduce_is_lossless(i: Reduce, source: Instruction, interval: Interval) -> bool:
-    """Whether the ranges prove that the accumulator type never drops a bit or overflows."""
+def _reduce_is_lossless(i: Reduce, source: Instruction, interval: Interval) -> bool:
     if i.accumulator is None:
         return True
     shift = i.accumulator.fractional - source.type.fractional
     if shift < 0:
         return False
-    low, high = _align(np.minimum(interval.low, 0), shift), _align(np.maximum(interval.high, 0), shift)
-    if i.operation is ReduceOperation.SUM:
-        low, high = _sum(low, i.axis), _sum(high, i.axis)
+    low, high = _align(interval.low, shift), _align(interval.high, shift)
+    if i.operation is ReduceOperation.SUM:  # any partial sum, the empty one included
+        low, high = _sum(np.minimum(low, 0), i.axis), _sum(np.maximum(high, 0), i.axis)
     return int(low.min()) >= i.accumulator.lowest and int(high.max()) <= i.accumulator.maximum
 
 

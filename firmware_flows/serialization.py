@@ -8,10 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from enum import StrEnum
@@ -21,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from firmware_flows.errors import FirmwareFlowsError
+from firmware_flows.files import atomic_path
 from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.program import (
     INSTRUCTIONS,
@@ -48,18 +46,16 @@ class ProgramFileError(FirmwareFlowsError):
 
 
 def save_program(program: Program, path: str | Path) -> Path:
-    """Write `program` to `path` through a temporary name beside it; returns the path."""
+    """Write `program` to `path` through a temporary name beside it; returns the path. Raises ProgramFileError."""
     target = Path(path)
     content = to_bytes(program)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise ProgramFileError(
+            target, f"cannot be written ({error.strerror})", "Name a place that can be written"
+        ) from None
     return target
 
 
@@ -77,7 +73,7 @@ def to_bytes(program: Program) -> bytes:
     """The file's content."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     document = _document(program, arrays)
-    text = json.dumps(document, indent=1, sort_keys=True).encode()
+    text = json.dumps(document, indent=1, allow_nan=False).encode()
     parts = {f"arrays/{name}.npy": _npy(array) for name, array in arrays.items()}
     header = {"format": FORMAT, "version": VERSION, "sha256": _hash(text, parts)}
     stream = io.BytesIO()
@@ -105,18 +101,14 @@ def from_bytes(content: bytes, path: str | Path = "program") -> Program:
         text = parts.pop("program.json")
         if header.get("sha256") != _hash(text, parts):
             raise ProgramFileError(path, "is damaged: its content does not match its checksum", damaged)
-        arrays = {
-            name.removeprefix("arrays/").removesuffix(".npy"): np.load(io.BytesIO(data), allow_pickle=False)
-            for name, data in parts.items()
-        }
+        arrays = {name.removeprefix("arrays/").removesuffix(".npy"): _array(data) for name, data in parts.items()}
         return _program(json.loads(text), arrays)
     except ProgramFileError:
         raise
     except zipfile.BadZipFile:
         raise ProgramFileError(path, "is not a firmware-flows program, or is truncated", damaged) from None
-    except (zlib.error, KeyError, ValueError, TypeError, IndexError, AttributeError, FirmwareFlowsError) as error:
-        reason = str(error) or type(error).__name__
-        raise ProgramFileError(path, f"is damaged: {type(error).__name__}: {reason}", damaged) from None
+    except Exception as error:  # noqa: BLE001  damage shows as nearly any exception of zip, JSON and NumPy
+        raise ProgramFileError(path, f"is damaged ({type(error).__name__}: {error})", damaged) from None
 
 
 def digest(program: Program) -> str:
@@ -142,6 +134,15 @@ def _npy(array: np.ndarray[Any, Any]) -> bytes:
     stream = io.BytesIO()
     np.save(stream, np.ascontiguousarray(array, dtype="<i8"), allow_pickle=False)
     return stream.getvalue()
+
+
+def _array(data: bytes) -> np.ndarray[Any, Any]:
+    array = np.load(io.BytesIO(data), allow_pickle=False)
+    if array.dtype != np.dtype("<i8"):
+        raise ValueError(f"array of {array.dtype} instead of int64")
+    array = array.astype(np.int64)  # in this machine's byte order
+    array.setflags(write=False)
+    return array
 
 
 def _document(program: Program, arrays: dict[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
@@ -186,7 +187,7 @@ def _layer_document(number: int, layer: Layer, arrays: dict[str, np.ndarray[Any,
         "shape": list(layer.shape),
         "types": {name: _type_document(t) for name, t in layer.types.items()},
         "attributes": dict(layer.attributes),
-        "arrays": sorted(layer.arrays),
+        "arrays": list(layer.arrays),
         "remarks": list(layer.remarks),
         "exact_in_keras": layer.exact_in_keras,
     }
@@ -214,7 +215,7 @@ def _instruction(document: dict[str, Any], arrays: Mapping[str, np.ndarray[Any, 
         if item.name in ("type", "product", "accumulator") and value is not None:
             value = _type(value)
         elif isinstance(value, dict):
-            value = arrays[value["array"]].astype(np.int64, copy=False)
+            value = arrays[value["array"]]
         elif item.name in ("shape", "operands"):
             value = tuple(value)
         elif item.name == "operation":
@@ -235,7 +236,7 @@ def _layer(number: int, d: dict[str, Any], arrays: Mapping[str, np.ndarray[Any, 
         shape=tuple(d["shape"]),
         types={name: _type(t) for name, t in d["types"].items()},
         attributes=d["attributes"],
-        arrays={name: arrays[f"layer{number}_{name}"].astype(np.int64, copy=False) for name in d["arrays"]},
+        arrays={name: arrays[f"layer{number}_{name}"] for name in d["arrays"]},
         remarks=tuple(d["remarks"]),
         exact_in_keras=d["exact_in_keras"],
     )
