@@ -5,8 +5,8 @@ Constituents are those of the CMS Phase-2 Level-1 correlator (PUPPI candidates, 
 +-1.1 and so every constituent of a jet of R = 0.8.
 
 The network sees these integers times a power of two, which in hardware is a choice of where the binary point stands
-and costs nothing: no division by the jet's pT and no logarithm. pT saturates at 1024 GeV, beyond which only a third
-of a percent of leading constituents lie. Every value of `constituent_inputs` is exact in `CONSTITUENT_INPUT_TYPE`, so
+and costs nothing: no division by the jet's pT and no logarithm. pT saturates at 1024 GeV, beyond which 0.03 %
+of the leading constituents lie. Every value of `constituent_inputs` is exact in `CONSTITUENT_INPUT_TYPE`, so
 that converting it to fixed point changes no bit.
 """
 

@@ -23,7 +23,7 @@ CLASSES = ("g", "q", "W", "Z", "t")
 """Names of the labels 0..4: gluon, light quark, W boson, Z boson, top quark."""
 
 MAX_CONSTITUENTS = 64
-"""Constituents kept of each jet. Four times what the largest trigger network here reads; 1 % of pT is beyond."""
+"""Constituents kept of each jet; the softer ones carry 0.4 % of the momentum of a gluon jet, less of the others."""
 
 CONSTITUENT_FEATURES = ("pt", "eta_rel", "phi_rel")
 CONSTITUENT_UNITS = ("GeV", "1", "rad")
