@@ -11,7 +11,7 @@ from firmware_flows.errors import nearest
 from firmware_flows.fixed_point import FixedPoint, Overflow, Rounding
 from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.graph import Node
-from firmware_flows.lowering.quantizers import activation_type, setting
+from firmware_flows.lowering.quantizers import activation_type, describe, setting
 from firmware_flows.program import CombineOperation
 
 SOFTMAX_REMARK = (
@@ -31,7 +31,7 @@ def apply(context: Context, node: Node, field: str, activation: Any, source: Sig
     raise refuse(
         node,
         field,
-        str(activation) if name in _LATER else name,
+        describe(activation),
         "this activation is not converted yet" if name in _LATER else "unknown activation",
         f"Use quantized_bits or quantized_relu; {nearest(name, valid)}",
     )

@@ -13,7 +13,7 @@ from firmware_flows.lowering.context import Context
 from firmware_flows.lowering.graph import Node, read
 from firmware_flows.lowering.inputs import lower_input
 from firmware_flows.lowering.table import LOWERINGS, REMEDIES
-from firmware_flows.program import Program
+from firmware_flows.program import Program, ProgramError
 
 
 def lower(
@@ -33,7 +33,12 @@ def lower(
     for node in graph.inputs:
         lower_input(context, node, given.get(node.name))
     for node in graph.nodes:
-        context.signals[node.output] = _lowering(node)(context, node)
+        try:
+            context.signals[node.output] = _lowering(node)(context, node)
+        except ProgramError as error:
+            raise LoweringError(
+                node.name, "bits", "too many", str(error), "Use fewer bits for the weights and inputs of this layer"
+            ) from None
     outputs: dict[str, int] = {}
     for name, tensor in graph.outputs:
         signal = context.signals[tensor]
@@ -52,7 +57,7 @@ def lower(
 def _lowering(node: Node) -> Any:
     if node.kind in LOWERINGS:
         return LOWERINGS[node.kind]
-    remedy = REMEDIES.get(node.kind, nearest(node.kind, LOWERINGS).capitalize())
+    remedy = REMEDIES.get(node.kind, _sentence(nearest(node.kind, LOWERINGS)))
     raise LoweringError(node.name, "type", node.kind, "this layer is not converted", remedy)
 
 
@@ -66,6 +71,10 @@ def _input_types(
     for name in given:
         if name not in names:
             raise LoweringError(
-                network, "input_type", name, "the network has no such input", nearest(name, names).capitalize()
+                network, "input_type", name, "the network has no such input", _sentence(nearest(name, names))
             )
     return {name: FixedPoint.parse(t) for name, t in given.items()}
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

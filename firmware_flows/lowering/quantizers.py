@@ -41,6 +41,14 @@ def setting(quantizer: Any, name: str, default: Any) -> Any:
     return value
 
 
+def describe(quantizer: Any) -> str:
+    """A quantizer for a message; QKeras' own str() fails for some settings and misplaces others."""
+    if isinstance(quantizer, str) or not hasattr(quantizer, "get_config"):
+        return str(getattr(quantizer, "__name__", quantizer))
+    settings = quantizer.get_config().items()
+    return f"{type(quantizer).__name__}({', '.join(f'{k}={v}' for k, v in settings if v is not None)})"
+
+
 def refuse_inexact(layer: str, field: str, quantizer: Any) -> None:
     """Raises LoweringError for settings that make values random or leave the grid."""
     if setting(quantizer, "use_stochastic_rounding", False):
@@ -77,7 +85,7 @@ def activation_type(layer: str, field: str, quantizer: Any) -> FixedPoint:
     try:
         return FixedPoint.parse(quantizer)
     except TypeNotationError as error:
-        raise LoweringError(layer, field, str(quantizer), error.reason, LATER) from None
+        raise LoweringError(layer, field, describe(quantizer), error.reason, LATER) from None
 
 
 def quantized_weights(layer: str, field: str, values: npt.ArrayLike, quantizer: Any) -> Weights:
@@ -135,7 +143,7 @@ def _check_bits(layer: str, field: str, weights: Weights, quantizer: Any) -> Non
         if known and weights.type.width <= 2 * GRID_BITS:
             return
         raise LoweringError(
-            layer, f"{field}_quantizer", str(quantizer), "weights of this quantizer are not converted", LATER
+            layer, f"{field}_quantizer", describe(quantizer), "weights of this quantizer are not converted", LATER
         )
     if weights.mantissas.ndim < 2:
         return
@@ -145,7 +153,7 @@ def _check_bits(layer: str, field: str, weights: Weights, quantizer: Any) -> Non
             raise LoweringError(
                 layer,
                 f"{field}_quantizer",
-                str(quantizer),
+                describe(quantizer),
                 f"channel {number} needs {width} bits: the trained values are too large for float32 to round exactly",
                 "Check the training: such weights are far outside the quantizer's range",
             )

@@ -1,8 +1,9 @@
 """Inputs that drive values inside the Program to their proven ends, and casts to the edges of their range.
 
 A value in a deeper layer cannot be set directly. The search ascends: it follows the Program's own derivative (casts
-taken as the identity where they do not limit) from random events, moves every input to the end that the derivative's
-sign asks for, and keeps the best event seen. For the first layer that reaches the proven end exactly.
+taken as the identity where they do not limit) from the best of a pool of random events, moves inputs to the end that
+the derivative's sign asks for, all or a random share of them, and keeps what helps. For the first layer the first step
+reaches the proven end exactly; for deeper ones the proven interval is wider than what any event reaches.
 """
 
 from __future__ import annotations
@@ -33,8 +34,13 @@ Gradient = npt.NDArray[np.float64]
 MAX_TARGETS = 2048
 """Elements driven at most: beyond that a sample, evenly spread, is taken of every value."""
 
-STARTS = 2
-STEPS = 6
+MIN_TARGETS = 256
+AFFORDABLE_MACS = 10**8
+"""Multiplications of one step over all targets, above which a larger network gets fewer targets."""
+
+POOL = 2048
+STEPS = (1.0, 1.0, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3, *(0.2,) * 8, *(0.1,) * 8, *(0.05,) * 8)
+"""Shares of the inputs that move at each step."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,11 @@ def _targets(program: Program) -> Targets:
         for n, i in enumerate(program.instructions)
         if isinstance(i, Affine | Combine) or (isinstance(i, Reduce) and i.operation is ReduceOperation.SUM)
     ]
-    share = max(8, MAX_TARGETS // max(1, len(numbers)))
+    macs = sum(
+        i.weights.size * max(1, int(np.prod(i.shape[:-1]))) for i in program.instructions if isinstance(i, Affine)
+    )
+    most = int(min(MAX_TARGETS, max(MIN_TARGETS, AFFORDABLE_MACS // max(1, macs))))
+    share = max(8, most // max(1, len(numbers)))
     values, elements = [], []
     for number in numbers:
         size = int(np.prod(program.instructions[number].shape, dtype=np.int64))
@@ -141,29 +151,44 @@ def _sum_behind(program: Program, value: int) -> int:
 
 
 def _drive(program: Program, targets: Targets, sign: float, rng: np.random.Generator) -> list[Integers]:
-    count = len(targets.values)
-    best = [_random_mantissas(p.type, (count, *p.shape), rng) for p in program.inputs]
-    if not count:
-        return best
-    reached = np.full(count, -np.inf)
-    for _ in range(STARTS):
-        x = [_random_mantissas(p.type, (count, *p.shape), rng) for p in program.inputs]
-        for _ in range(STEPS):
-            values = list(interpret(program, x))
-            score = sign * _picked(values, targets)
-            better = score > reached
-            reached = np.where(better, score, reached)
-            for b, now in zip(best, x, strict=True):
-                b[better] = now[better]
-            gradients = _gradients(program, values, targets, sign)
-            moved = []
-            for port, now, gradient in zip(program.inputs, x, gradients, strict=True):
-                t = port.type
-                moved.append(np.where(gradient > 0, t.maximum, np.where(gradient < 0, t.lowest, now)))
-            if all(np.array_equal(m, now) for m, now in zip(moved, x, strict=True)):
-                break
-            x = moved
+    """The best event found for each target: from the best of a random pool, uphill in steps that keep what helps."""
+    if not len(targets.values):
+        return [_random_mantissas(p.type, (0, *p.shape), rng) for p in program.inputs]
+    best, reached = _best_of_pool(program, targets, sign, rng)
+    for step, share in enumerate(STEPS):
+        gradients = _gradients(program, list(interpret(program, best)), targets, sign)
+        moved = []
+        for port, now, gradient in zip(program.inputs, best, gradients, strict=True):
+            end = np.where(gradient > 0, port.type.maximum, port.type.lowest)
+            if step % 2:  # not all the way
+                end = now + (rng.random(now.shape) * (end - now)).astype(np.int64)
+            taken = (gradient != 0) & (rng.random(now.shape) < share)
+            moved.append(np.where(taken, end, now))
+        score = sign * _picked(list(interpret(program, moved)), targets)
+        better = score > reached
+        reached = np.where(better, score, reached)
+        for b, m in zip(best, moved, strict=True):
+            b[better] = m[better]
     return best
+
+
+def _best_of_pool(
+    program: Program, targets: Targets, sign: float, rng: np.random.Generator
+) -> tuple[list[Integers], npt.NDArray[np.float64]]:
+    """For each target the best of POOL random events, half of them with every input at one of its ends."""
+    pool = []
+    for port in program.inputs:
+        shape = (POOL // 2, *port.shape)
+        ends = np.where(rng.random(shape) < 0.5, port.type.lowest, port.type.maximum)
+        pool.append(np.concatenate([_random_mantissas(port.type, shape, rng), ends]))
+    values = list(interpret(program, pool))
+    chosen, reached = np.zeros(len(targets.values), np.int64), np.empty(len(targets.values))
+    for number in np.unique(targets.values):
+        rows = np.flatnonzero(targets.values == number)
+        flat = sign * values[number].reshape(values[number].shape[0], -1)[:, targets.elements[rows]]
+        chosen[rows] = flat.argmax(axis=0)
+        reached[rows] = flat.max(axis=0)
+    return [p[chosen] for p in pool], reached
 
 
 def _random_mantissas(t: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Integers:
