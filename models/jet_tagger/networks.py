@@ -7,8 +7,14 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from firmware_flows.errors import InputError
+from firmware_flows.fixed_point import FixedPoint
+from firmware_flows.model_source import Dataset
+from quantization.backend import import_keras
 from quantization.networks import Pooling, deep_sets_network, dense_network, pooled_bits
 from quantization.schemes import Bits, Scheme
+
+from .sample import CLASSES
 
 
 class Architecture(StrEnum):
@@ -23,11 +29,11 @@ class NetworkOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    architecture: Architecture = Field(Architecture.DENSE, description="dense or deep_sets")
+    architecture: Architecture = Field(Architecture.DEEP_SETS, description="dense or deep_sets")
     hidden: tuple[int, ...] = Field((64, 32, 32), description="dense: neurons of each hidden layer")
-    phi: tuple[int, ...] = Field((32, 32, 32), description="deep_sets: neurons of the layers that read a constituent")
-    rho: tuple[int, ...] = Field((32,), description="deep_sets: neurons of the hidden layers behind the pool")
-    pooling: Pooling = Field(Pooling.SUM, description="deep_sets: sum, average or maximum over the constituents")
+    phi: tuple[int, ...] = Field((16, 16), description="deep_sets: neurons of the layers that read a constituent")
+    rho: tuple[int, ...] = Field((32, 32), description="deep_sets: neurons of the hidden layers behind the pool")
+    pooling: Pooling = Field(Pooling.AVERAGE, description="deep_sets: sum, average or maximum over the constituents")
     weight_bits: int = Field(8, ge=2, le=16, description="bits of weights and biases")
     weight_integer: int = Field(1, ge=-4, le=8, description="of these, integer bits")
     activation_bits: int = Field(8, ge=2, le=16, description="bits after each ReLU")
@@ -43,29 +49,40 @@ class NetworkOptions(BaseModel):
         return self
 
 
-def scheme_of(options: NetworkOptions, inputs: Bits, constituents: int) -> Scheme:
-    """The types of all values."""
+def build_network(options: NetworkOptions, dataset: Dataset, seed: int) -> Any:
+    """The quantized network, untrained, its weights drawn by `seed`: (jets, *event shape) -> logits (jets, 5)."""
+    return _seeded(options, dataset, seed, quantized=True)
+
+
+def float_network(options: NetworkOptions, dataset: Dataset, seed: int) -> Any:
+    """The same network in floating point, against which the quantized one is measured."""
+    return _seeded(options, dataset, seed, quantized=False)
+
+
+def scheme_of(options: NetworkOptions, event_shape: tuple[int, ...], input_type: FixedPoint) -> Scheme:
+    """The types of all values; `input_type` is that of the data."""
     weights = Bits(options.weight_bits, options.weight_integer)
     activations = Bits(options.activation_bits, options.activation_integer)
     return Scheme(
-        inputs=inputs,
+        inputs=Bits(input_type.width, input_type.integer - 1),
         weights=weights,
         biases=weights,
         activations=activations,
-        pooled=pooled_bits(activations, constituents, options.pooling),
+        pooled=pooled_bits(activations, event_shape[0], options.pooling),
     )
 
 
-def build(options: NetworkOptions, event_shape: tuple[int, ...], outputs: int, scheme: Scheme | None) -> Any:
-    """The Keras network, in floating point where `scheme` is None; ends in logits."""
-    if options.architecture is Architecture.DEEP_SETS:
-        return deep_sets_network(
-            event_shape,
-            options.phi,
-            options.rho,
-            outputs,
-            scheme,
-            pooling=options.pooling,
-            name="jet_tagger",
+def _seeded(options: NetworkOptions, dataset: Dataset, seed: int, *, quantized: bool) -> Any:
+    shape = dataset.event_shape
+    deep_sets = options.architecture is Architecture.DEEP_SETS
+    if deep_sets and len(shape) != 2:
+        raise InputError(
+            "network.architecture deep_sets reads constituents; with data.inputs high_level write architecture: dense"
         )
-    return dense_network(event_shape, options.hidden, outputs, scheme, name="jet_tagger")
+    scheme = scheme_of(options, shape, FixedPoint.parse(dataset.metadata["input_type"])) if quantized else None
+    import_keras().utils.set_random_seed(seed)
+    if deep_sets:
+        return deep_sets_network(
+            shape, options.phi, options.rho, len(CLASSES), scheme, pooling=options.pooling, name="jet_tagger"
+        )
+    return dense_network(shape, options.hidden, len(CLASSES), scheme, name="jet_tagger")

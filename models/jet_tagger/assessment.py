@@ -1,0 +1,24 @@
+"""The recipe's evaluation: numbers, plots and remarks on all forms of the tagger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware_flows.model_source import Evaluation, Split
+
+from .evaluation import measure, remarks_on
+from .plots import plot_all
+from .sample import CLASSES
+
+
+def evaluate(dataset_test: Split, outputs: dict[str, np.ndarray[Any, Any]], directory: Path) -> Evaluation:
+    """Metrics of every form on the test jets, and plots below `directory`.
+
+    outputs: form name -> logits (jets, 5) in the order of `CLASSES`.
+    """
+    metrics = {form: measure(logits, dataset_test.y, CLASSES) for form, logits in outputs.items()}
+    plots = plot_all(outputs, dataset_test.y, CLASSES, directory)
+    return Evaluation(metrics=metrics, plots=plots, remarks=remarks_on(outputs))
