@@ -128,6 +128,11 @@ def require(*names: str) -> None:
             check_qkeras()
 
 
+def enabled(name: str) -> bool:
+    """Whether the named capability is there."""
+    return next(c for c in CAPABILITIES if c.name == name).enabled
+
+
 def check_qkeras() -> None:
     """Raise MissingToolError when another distribution has overwritten files of qkeras-v3's `qkeras` package."""
     problem = qkeras_problem()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +20,10 @@ from firmware_flows.files import hash_file, write_json
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 _LOCK = ".lock"
+_REMNANT = re.compile(
+    r"\.(manifest|dataset|quantized|float|program|hls|outputs|verification|report)-.*|program\.ffp.*\.part"
+)
+"""Temporary names that a killed process leaves behind."""
 
 
 class WorkspaceError(FirmwareFlowsError):
@@ -76,6 +82,7 @@ class Workspace:
             if not self.path(MANIFEST).exists():
                 self._write({})
             self._stages = None
+            self._sweep()
             yield
         finally:
             os.close(handle)
@@ -116,6 +123,15 @@ class Workspace:
     def forget(self, stages: list[str]) -> None:
         """Take stages out of the manifest, so that they are done again."""
         self._write({name: record for name, record in self._read().items() if name not in stages})
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left half-written; only this run can be writing now."""
+        for path in self.directory.iterdir():
+            if _REMNANT.fullmatch(path.name):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
     def _files(self, outputs: list[str]) -> Iterator[Path]:
         for name in outputs:

@@ -44,7 +44,13 @@ class Stages:
     def all(self) -> tuple[Stage, ...]:
         return (
             Stage("one", (), lambda run: {"events": run.recipe.settings.data.get("events")}, self._one),
-            Stage("two", ("one",), lambda run: {"units": run.recipe.settings.network.get("units")}, self._two),
+            Stage(
+                "two",
+                ("one",),
+                lambda run: {"units": run.recipe.settings.network.get("units")},
+                self._two,
+                scratch=("scratch",),
+            ),
             Stage("three", ("two",), lambda run: {}, self._three, lambda recipe: self.needs),
         )
 
@@ -53,6 +59,9 @@ class Stages:
         return Outcome(("one.txt",), "first")
 
     def _two(self, run: Run) -> Outcome:
+        run.path("scratch").mkdir(exist_ok=True)
+        with (run.path("scratch") / "checkpoint").open("a") as stream:
+            stream.write("x")
         run.path("two.txt").write_text("half")
         if self.die:
             raise KeyboardInterrupt
@@ -94,7 +103,7 @@ def test_stages_run_once(stages: Stages, recipe, tmp_path: Path) -> None:
     done, result = _run(recipe(), tmp_path)
     assert done == ["one: missing", "two: missing", "three: missing"]
     assert result.passed
-    assert result.stages[2].results["n"] == 3
+    assert result.stages["three"].results["n"] == 3
     assert (tmp_path / "run" / "three.txt").read_text() == "5!?"
     assert _run(recipe(), tmp_path)[0] == []
 
@@ -143,6 +152,18 @@ def test_until_from_and_force(stages: Stages, recipe, tmp_path: Path) -> None:
         _run(recipe(), tmp_path, first="two", last="one")
 
 
+def test_only_force_throws_away_what_an_interrupted_stage_goes_on_from(stages: Stages, recipe, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "run" / "scratch" / "checkpoint"
+    stages.die = True
+    with pytest.raises(KeyboardInterrupt):
+        _run(recipe(), tmp_path)
+    stages.die = False
+    _run(recipe(), tmp_path)
+    assert checkpoint.read_text() == "xx"
+    _run(recipe(), tmp_path, force=("two",))
+    assert checkpoint.read_text() == "x"
+
+
 def test_a_failed_check_is_remembered_and_does_not_stop_the_flow(stages: Stages, recipe, tmp_path: Path) -> None:
     stages.failures = ("bits differ",)
     done, result = _run(recipe(), tmp_path)
@@ -166,7 +187,7 @@ def test_a_missing_tool_is_told_before_anything_is_done(
 
 
 def test_the_manifest_says_what_a_result_depends_on(stages: Stages, recipe, tmp_path: Path) -> None:
-    provenance = _run(recipe(), tmp_path)[1].stages[0].provenance
+    provenance = _run(recipe(), tmp_path)[1].stages["one"].provenance
     assert provenance["seed"] == 1
     assert provenance["recipe"]["data"] == {"events": 5}
     assert {"python", "numpy"} <= set(provenance["versions"])
@@ -190,7 +211,7 @@ def test_a_source_that_changes_its_data_has_its_data_made_again(recipe, tmp_path
     path.write_text("name: n\nmodel: numpy_source.py\n")
     done, result = _run(load_recipe(path), tmp_path, last="data")
     assert done == ["data: missing"]
-    assert result.stages[0].results["metadata"] == {"classes": ["low", "high"]}
+    assert result.stages["data"].results["metadata"] == {"classes": ["low", "high"]}
     assert _run(load_recipe(path), tmp_path, last="data")[0] == []
     (tmp_path / "numpy_source.py").write_text(source + "# changed\n")
     assert _run(load_recipe(path), tmp_path, last="data")[0] == ["data: outdated"]

@@ -65,6 +65,17 @@ def test_two_runs_cannot_hold_one_directory(workspace: Workspace) -> None:
     assert after.returncode == 0, after.stderr
 
 
+def test_what_a_killed_run_left_half_written_is_swept(workspace: Workspace) -> None:
+    with workspace.lock():
+        workspace.path("dataset.npz").write_text("whole")
+        workspace.path(".dataset-abc123.npz").write_text("half")
+        workspace.path("program.ffp1a2b.part").write_text("half")
+        (workspace.path(".hls-xyz") / "firmware").mkdir(parents=True)
+    with workspace.lock():
+        names = {p.name for p in workspace.directory.iterdir()}
+    assert names == {".lock", MANIFEST, "dataset.npz"}
+
+
 def test_a_directory_that_holds_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(WorkspaceError, match="not a run directory"), Workspace(tmp_path).lock():

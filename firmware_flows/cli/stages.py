@@ -49,10 +49,10 @@ def _as_json(result: FlowResult) -> dict[str, Any]:
         "directory": str(result.directory),
         "passed": result.passed,
         "failures": list(result.failures),
-        "stages": [
-            {"outputs": sorted(r.outputs), "results": r.results, "seconds": r.seconds, "finished": r.finished}
-            for r in result.stages
-        ],
+        "stages": {
+            name: {"outputs": sorted(r.outputs), "results": r.results, "seconds": r.seconds, "finished": r.finished}
+            for name, r in result.stages.items()
+        },
     }
 
 

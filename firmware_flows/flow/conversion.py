@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from firmware_flows.environment import load_tensorflow
 from firmware_flows.flow.stage import HLS, PROGRAM, QUANTIZED, Outcome, Run, Stage
+from firmware_flows.recipe import Recipe
+
+if TYPE_CHECKING:
+    from firmware_flows.program import Program
 
 
 def _inputs(run: Run) -> dict[str, Any]:
@@ -32,23 +37,30 @@ def _perform(run: Run) -> Outcome:
     program = replace(program, name=run.recipe.name)
     program.save(run.path(PROGRAM))
     observer.progress("writing the HLS project", 1, 2)
-    settings = run.recipe.hls
-    project = ff.hls.write_project(
+    project = write_project(program, run.recipe, run.path(HLS))
+    observer.progress("writing the HLS project", 2, 2)
+    parameters = sum(int(a.size) for layer in program.layers for a in layer.arrays.values())
+    return Outcome(
+        outputs=(PROGRAM, HLS),
+        summary=f"{len(program.layers)} layers, {parameters:,} parameters; HLS project for {run.recipe.hls.backend}",
+        results={"digest": program.digest, "hls": project.settings.to_json()},
+    )
+
+
+def write_project(program: Program, recipe: Recipe, directory: Path) -> Any:
+    """The HLS project of a Program with the settings of a recipe."""
+    from firmware_flows import hls
+
+    settings = recipe.hls
+    return hls.write_project(
         program,
-        run.path(HLS),
+        directory,
         target=settings.target,
         backend=settings.backend,
         clock_mhz=settings.clock_mhz,
         io=settings.io,
         strategy=settings.strategy,
         reuse_factor=settings.reuse_factor,
-    )
-    observer.progress("writing the HLS project", 2, 2)
-    parameters = sum(int(a.size) for layer in program.layers for a in layer.arrays.values())
-    return Outcome(
-        outputs=(PROGRAM, HLS),
-        summary=f"{len(program.layers)} layers, {parameters:,} parameters; HLS project for {settings.backend}",
-        results={"digest": program.digest, "hls": project.settings.to_json()},
     )
 
 

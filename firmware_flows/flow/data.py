@@ -6,6 +6,8 @@ from typing import Any
 
 from firmware_flows.flow.stage import DATASET, Outcome, Run, Stage
 
+_CACHE = "data"
+
 
 def _inputs(run: Run) -> dict[str, Any]:
     return {
@@ -16,7 +18,7 @@ def _inputs(run: Run) -> dict[str, Any]:
 
 
 def _perform(run: Run) -> Outcome:
-    cache = run.path("data")
+    cache = run.path(_CACHE)
     cache.mkdir(exist_ok=True)
     source = run.recipe.source
     dataset = source.load_data(run.recipe.data_options, cache, run.recipe.seed, run.observer.progress)
@@ -31,4 +33,4 @@ def _perform(run: Run) -> Outcome:
     )
 
 
-STAGE = Stage("data", (), _inputs, _perform)
+STAGE = Stage("data", (), _inputs, _perform, scratch=(_CACHE,))

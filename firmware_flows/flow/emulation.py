@@ -59,16 +59,25 @@ def _predict(run: Run, network: Any, x: np.ndarray[Any, Any], step: str) -> np.n
 
 
 def logits_of(network: Any) -> Any:
-    """The network up to a softmax at its end, which firmware leaves out: so all forms give the same quantity."""
+    """The network up to a softmax at its end, which firmware leaves out: so all forms give the same quantity.
+
+    A softmax inside a layer is taken out of the network that is given.
+    """
     import keras
 
-    last = network.layers[-1]
+    last = network.outputs[0]._keras_history.operation
     activation = getattr(last, "activation", None)
     if isinstance(last, keras.layers.Softmax) or (
-        isinstance(last, keras.layers.Activation) and activation is keras.activations.softmax
+        isinstance(last, keras.layers.Activation) and _is_softmax(activation)
     ):
         return keras.Model(network.inputs, last.input)
+    if _is_softmax(activation):
+        last.activation = keras.activations.linear
     return network
+
+
+def _is_softmax(activation: Any) -> bool:
+    return getattr(activation, "__name__", activation) == "softmax"
 
 
 STAGE = Stage("emulate", ("data", "train", "convert"), _inputs, _perform, lambda recipe: ("train",))

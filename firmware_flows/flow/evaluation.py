@@ -43,8 +43,9 @@ def _perform(run: Run) -> Outcome:
     run.observer.progress("writing the report", 1, 2)
     settings = run.recipe.settings
     metrics: dict[str, dict[str, Any]] = plain(evaluation.metrics)
-    checks = check_metrics(metrics, settings.floors, settings.max_loss)
+    checks = check_metrics(evaluation.metrics, settings.floors, settings.max_loss)
     failed = failures(checks)
+    checks = plain(checks)
     facts = _facts(run, evaluation, metrics, checks, failed)
     svg = types_svg(facts["network"]["layers"])
     if svg:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,7 +52,7 @@ class FlowResult:
     """What a run of stages came to; `failures` are the checks that did not hold, in sentences."""
 
     directory: Path
-    stages: tuple[StageRecord, ...]
+    stages: Mapping[str, StageRecord]
     failures: tuple[str, ...]
 
     @property
@@ -82,10 +83,13 @@ def run_flow(
                 require(*stage.capabilities(recipe))
         for stage in STAGES[: STAGES.index(chosen[0])]:
             _demand(stage, run)
-        workspace.forget([stage.name for stage in chosen if stage.name in force])
-        records = [_do(stage, run) for stage in chosen]
-    failures = [text for record in records for text in record.results.get("failures", ())]
-    return FlowResult(workspace.directory, tuple(records), tuple(failures))
+        forced = [stage for stage in chosen if stage.name in force]
+        workspace.forget([stage.name for stage in forced])
+        for folder in [folder for stage in forced for folder in stage.scratch]:
+            shutil.rmtree(run.path(folder), ignore_errors=True)
+        records = {stage.name: _do(stage, run) for stage in chosen}
+    failures = [text for record in records.values() for text in record.results.get("failures", ())]
+    return FlowResult(workspace.directory, records, tuple(failures))
 
 
 def status(recipe: Recipe, directory: str | Path) -> tuple[StageStatus, ...]:

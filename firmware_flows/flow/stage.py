@@ -78,7 +78,8 @@ class Outcome:
 class Stage:
     """A stage. `after` names the stages whose outputs it reads; `capabilities` what must be installed.
 
-    inputs: everything else that decides the outcome, as JSON values.
+    inputs: everything else that decides the outcome, as JSON values. scratch: folders from which an interrupted stage
+    goes on; a forced one begins without them.
     """
 
     name: str
@@ -86,3 +87,4 @@ class Stage:
     inputs: Callable[[Run], dict[str, Any]]
     perform: Callable[[Run], Outcome]
     capabilities: Callable[[Recipe], tuple[str, ...]] = lambda recipe: ()
+    scratch: tuple[str, ...] = ()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from firmware_flows.environment import load_tensorflow
+from firmware_flows.environment import enabled, load_tensorflow
 from firmware_flows.files import atomic_path
+from firmware_flows.flow.conversion import write_project
 from firmware_flows.flow.stage import FLOAT, QUANTIZED, Outcome, Run, Stage
+
+_CHECKPOINTS = "training"
 
 
 def _inputs(run: Run) -> dict[str, Any]:
@@ -28,12 +32,15 @@ def _inputs(run: Run) -> dict[str, Any]:
 def _perform(run: Run) -> Outcome:
     recipe, dataset = run.recipe, run.dataset()
     load_tensorflow()
+    _seed(recipe.seed)
     network = recipe.source.build_network(recipe.network_options, dataset, recipe.seed)
     outputs = [QUANTIZED]
-    results = {"quantized": _train(run, network, "quantized", QUANTIZED, lower_first=True)}
+    _refuse_early(run, network)
+    results = {"quantized": _train(run, network, "quantized", QUANTIZED)}
     if recipe.float_reference:
+        _seed(recipe.seed)
         reference = recipe.source.float_network(recipe.network_options, dataset, recipe.seed)
-        results["float"] = _train(run, reference, "float", FLOAT, lower_first=False)
+        results["float"] = _train(run, reference, "float", FLOAT)
         outputs.append(FLOAT)
     best = results["quantized"]["best"]
     numbers = ", ".join(f"{k} {best[k]:.4f}" for k in ("val_loss", "val_accuracy") if k in best)
@@ -44,30 +51,42 @@ def _perform(run: Run) -> Outcome:
     )
 
 
-def _train(run: Run, network: Any, form: str, file: str, *, lower_first: bool) -> dict[str, Any]:
+def _seed(seed: int) -> None:
+    """First weights that are the same in every run, also of a source that forgets its seed."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+
+
+def _refuse_early(run: Run, network: Any) -> None:
+    """Convert the untrained network, so that what cannot be converted is refused before time goes into training."""
+    from firmware_flows.lowering import lower
+
+    run.observer.progress("converting the untrained network", 0, 1)
+    program = lower(network, run.recipe.settings.input_type)
+    if enabled("convert"):
+        with tempfile.TemporaryDirectory(prefix=".hls-untrained-", dir=run.workspace.directory) as directory:
+            write_project(program, run.recipe, Path(directory) / "hls")
+    run.observer.progress("converting the untrained network", 1, 1)
+
+
+def _train(run: Run, network: Any, form: str, file: str) -> dict[str, Any]:
     """Train one network below `training/<form>` and put its best weights into `file`."""
     quantization = importlib.import_module("quantization")
     settings = run.recipe.training
     if getattr(settings, "seed", None) is None:
         settings = settings.model_copy(update={"seed": run.recipe.seed})
-    input_type = run.recipe.settings.input_type
-    if lower_first and input_type is not None:
-        # The trainer knows nothing of the recipe's input type; refuse here what cannot be converted.
-        from firmware_flows.lowering import lower
-
-        lower(network, input_type)
-        lower_first = False
 
     def progress(done: int, total: int, row: Mapping[str, float]) -> None:
         shown = [f"{key} {row[key]:.4f}" for key in ("loss", "val_loss", "val_accuracy") if key in row]
         run.observer.progress(f"training the {form} network, epochs", done, total, ", ".join(shown))
 
-    directory: Path = run.path("training") / form
-    history = quantization.train(network, run.dataset(), settings, directory, progress, lower_first=lower_first)
+    directory: Path = run.path(_CHECKPOINTS) / form
+    history = quantization.train(network, run.dataset(), settings, directory, progress, lower_first=False)
     with atomic_path(run.path(file)) as temporary:
         shutil.copyfile(history.network, temporary)
     found: dict[str, Any] = history.to_dict()
     return {**found, "best": dict(history.best), "seconds": history.seconds}
 
 
-STAGE = Stage("train", ("data",), _inputs, _perform, lambda recipe: ("train",))
+STAGE = Stage("train", ("data",), _inputs, _perform, lambda recipe: ("train",), (_CHECKPOINTS,))

@@ -216,7 +216,7 @@ def _metrics(facts: Facts) -> Section | None:
         checks = tuple(
             (
                 c["check"],
-                f"{c['value']:.4f}",
+                f"{c['value']:.4f}" if c["value"] is not None else "not a number",
                 f"at least {c['at_least']:g}" if "at_least" in c else f"at most {c['at_most']:g}",
                 "holds" if c["passed"] else "FAILS",
             )
