@@ -99,7 +99,14 @@ def _layer_row(layer: Facts) -> tuple[str, ...]:
 def _ports(facts: Facts) -> Section:
     ports = facts["ports"]
     rows = [
-        ("input", p["name"], _shape(p["shape"]), p["type"], f"{p['lsb']:g}", f"[{p['minimum']:g}, {p['maximum']:g}]")
+        (
+            "input",
+            p["name"],
+            _shape(p["shape"]),
+            p["type"],
+            f"2^{p['integer'] - p['width']}",
+            f"[{p['minimum']:g}, {p['maximum']:g}]",
+        )
         for p in ports["inputs"]
     ]
     rows += [
@@ -108,7 +115,7 @@ def _ports(facts: Facts) -> Section:
             p["name"],
             _shape(p["shape"]),
             p["type"],
-            f"{p['lsb']:g}",
+            f"2^{p['integer'] - p['width']}",
             "[{:g}, {:g}]".format(*p["proven"]["values"]),
         )
         for p in ports["outputs"]
