@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_flows.errors import nearest
-from firmware_flows.fixed_point import FixedPoint
+from firmware_flows.fixed_point import FixedPoint, Rounding
 from firmware_flows.hls.errors import HlsConversionError
 from firmware_flows.hls.naming import safe_names
 from firmware_flows.hls.settings import Settings
@@ -210,19 +210,29 @@ class _Planner:
     def source(self, layer: Layer, index: int = 0) -> Node:
         return self.of[layer.inputs[index]]
 
-    def reshape(self, layer: Layer, source: Node, shape: tuple[int, ...], suffix: str = "") -> Node:
-        """The same elements in another shape: free in parallel form, a repacked stream otherwise."""
+    def reshape(
+        self, layer: Layer, source: Node, shape: tuple[int, ...], suffix: str = "", t: FixedPoint | None = None
+    ) -> Node:
+        """The same elements in another shape: free in parallel form, a repacked stream otherwise.
+
+        The Program may have proven a narrower type `t` than the source's; in parallel form a Reshape is only another
+        name of the source's array, so that the type then changes in a layer before it.
+        """
+        if t is None or t.same_bits(source.type):
+            t = source.type
         attributes = {"target_shape": [int(n) for n in shape]}
-        types = {"result": source.type}
         if not self.stream:
-            return self.add(layer, "Reshape", (source,), shape, types, suffix=suffix, attributes=attributes)
+            if t is not source.type:
+                source = self.activation(layer, source, "linear", {"result": t}, suffix=suffix + "_cast")
+            return self.add(layer, "Reshape", (source,), shape, {"result": t}, suffix=suffix, attributes=attributes)
         wide, narrow = max(source.shape[-1], shape[-1]), min(source.shape[-1], shape[-1])
         if wide % narrow:  # hls4ml's repacking is silently wrong unless one pack divides the other: go through one pack
             flat = (prod(shape),)
             source = self.add(
-                layer, "Repack", (source,), flat, types, suffix=suffix + "_flat", attributes={"target_shape": [*flat]}
-            )
-        return self.add(layer, "Repack", (source,), shape, types, suffix=suffix, attributes=attributes)
+                layer, "Repack", (source,), flat, {"result": source.type},
+                suffix=suffix + "_flat", attributes={"target_shape": [*flat]},
+            )  # fmt: skip
+        return self.add(layer, "Repack", (source,), shape, {"result": t}, suffix=suffix, attributes=attributes)
 
     def activation(
         self, layer: Layer, source: Node, function: str, types: Mapping[str, FixedPoint], suffix: str = ""
@@ -277,21 +287,44 @@ class _Planner:
                 )  # fmt: skip
 
 
+def check_cast(layer: Layer, fractional: int, width: int, backend: str) -> None:
+    """Refuse a rounding to a grid coarser than the whole source: the vendor's headers read a bit that is not there.
+
+    `fractional` and `width` are those of the C++ expression that is assigned to the layer's result.
+    """
+    t = layer.type
+    if backend in AP_BACKENDS and t.rounding is not Rounding.TRN and fractional - t.fractional > width:
+        raise HlsConversionError(
+            layer.name, "result", t,
+            f"its least significant bit is more than the whole range of its source ({width} bits, {fractional} of "
+            f"them fractional), and ap_fixed's C++ simulation ends on AP_{t.rounding} there",
+            "give the result more fractional bits, or AP_TRN",
+        )  # fmt: skip
+
+
 def _input(p: _Planner, layer: Layer) -> Node:
     shape = {"input_shape": [*layer.shape]}
     return p.add(layer, "InputLayer", (), layer.shape, {"result": layer.type}, attributes=shape)
 
 
 def _quantize(p: _Planner, layer: Layer) -> Node:
-    return p.activation(layer, p.source(layer), "linear", {"result": layer.type})
+    source = p.source(layer)
+    check_cast(layer, source.type.fractional, source.type.width, p.settings.backend)
+    return p.activation(layer, source, "linear", {"result": layer.type})
 
 
 def _relu(p: _Planner, layer: Layer) -> Node:
-    return p.activation(layer, p.source(layer), "relu", {"result": layer.type})
+    source = p.source(layer)
+    check_cast(layer, source.type.fractional, source.type.width, p.settings.backend)
+    return p.activation(layer, source, "relu", {"result": layer.type})
 
 
 def _leaky_relu(p: _Planner, layer: Layer) -> Node:
     source, slope_type = p.source(layer), p.constant_type(layer.types["slope"])
+    check_cast(layer, source.type.fractional, source.type.width, p.settings.backend)
+    check_cast(
+        layer, source.type.fractional + slope_type.fractional, source.type.width + slope_type.width, p.settings.backend
+    )
     slope = float(slope_type.to_float(np.asarray(layer.arrays["slope"]).reshape(-1))[0])
     return p.add(
         layer, "LeakyReLU", (source,), source.shape,
@@ -309,6 +342,10 @@ def _hard_sigmoid(p: _Planner, layer: Layer) -> Node:
         if float(t.to_float(t.quantize([value]))[0]) != value:
             raise HlsConversionError(layer.name, name, value, f"{t} does not hold it exactly", "use a power of two")
         types[name], attributes[name] = p.constant_type(t), value
+    slope, shift = types["slope"], types["shift"]
+    fractional = max(source.type.fractional + slope.fractional, shift.fractional)
+    integer = 1 + max(source.type.integer + slope.integer, shift.integer + source.type.signed)  # of the sum in C++
+    check_cast(layer, fractional, integer + fractional, p.settings.backend)
     return p.add(layer, "HardActivation", (source,), source.shape, types, attributes=attributes)
 
 
@@ -357,13 +394,13 @@ def _pointwise(
 
 def _reshape(p: _Planner, layer: Layer) -> Node:
     source = p.source(layer)
-    if p.stream and len(layer.shape) == 1 and _only_read_by_dense(p, layer):
+    if p.stream and len(layer.shape) == 1 and layer.type.same_bits(source.type) and _only_read_by_dense(p, layer):
         # hls4ml's dense gathers the packs of a stream itself; every other layer would read beyond the pack
         return p.add(
             layer, "Reshape", (source,), layer.shape, {"result": source.type},
             attributes={"target_shape": [*layer.shape]},
         )  # fmt: skip
-    return p.reshape(layer, source, layer.shape)
+    return p.reshape(layer, source, layer.shape, t=layer.type)
 
 
 def _only_read_by_dense(p: _Planner, layer: Layer) -> bool:
@@ -439,6 +476,7 @@ def _pool(p: _Planner, layer: Layer) -> Node:
             layer.name, "shape", source.shape, "pooling needs (positions, channels)", "reshape before pooling"
         )
     positions, channels = source.shape
+    check_cast(layer, types["accum"].fractional, types["accum"].width, p.settings.backend)
     if operation == "average" and p.settings.backend not in AP_BACKENDS:
         raise HlsConversionError(
             layer.name, "operation", operation,

@@ -145,6 +145,24 @@ def test_a_layer_that_is_not_known(small_program: Program, tmp_path: Path) -> No
         ff.hls.write_project(replace(small_program, layers=layers), tmp_path / "p")
 
 
+@pytest.mark.parametrize("kind", ["quantize", "relu", "leaky", "hard_sigmoid"])
+def test_a_rounding_that_ends_the_vendors_simulation(kind: str, net: Any, tmp_path: Path) -> None:
+    n = net()
+    x = n.input((3,), "ap_fixed<4,-1,AP_RND,AP_SAT>")
+    t = "ap_fixed<4,12,AP_RND,AP_SAT>"
+    make = {
+        "quantize": lambda: n.quantize(x, t, "y"),
+        "relu": lambda: n.relu(x, t, "y"),
+        "leaky": lambda: n.leaky(x, t, 2, "y"),
+        "hard_sigmoid": lambda: n.hard_sigmoid(x, t, "y"),
+    }
+    program = n.build(make[kind]())
+    with pytest.raises(
+        HlsConversionError, match=r"layer 'y', result = ap_fixed<4,12,AP_RND,AP_SAT>: .*give the result"
+    ):
+        ff.hls.write_project(program, tmp_path / "p")
+
+
 def test_too_many_readers_of_a_stream(net: Any, tmp_path: Path) -> None:
     n = net()
     x = n.input((3,), "ap_fixed<8,3,AP_RND,AP_SAT>")

@@ -124,17 +124,20 @@ def test_types_of_all_modes(net: Any, tmp_path: Path) -> None:
     assert_same(ff.hls.write_project(program, tmp_path / "p"), program, n.events(program, EVENTS))
 
 
-def test_awkward_graph_in_a_stream(net: Any, tmp_path: Path) -> None:
+def test_awkward_graph(net: Any, tmp_path: Path) -> None:
     """Names that hls4ml reserves, a value added to itself, packs that do not divide, an input that is an output."""
     n = net()
     x = n.input((4, 6), "ap_fixed<8,3,AP_RND,AP_SAT>", "input")
     same = n.quantize(x, "ap_fixed<8,3,AP_RND,AP_SAT>", "weight")  # same type: must not be optimised away
-    turned = n.reshape(same, (6, 4), "turned")
+    fine = n.quantize(same, "ap_fixed<9,4,AP_TRN,AP_WRAP>", "fine")  # the next layer is proven one bit narrower
+    turned = n.reshape(fine, (6, 4), "turned")
+    assert n.type("turned").width == 8
     deep = n.reshape(n.dense(turned, 3, "a/b:0"), (3, 2, 3), "deep")
     wide = n.dense(deep, 2, "A_b_0")
     doubled = n.merge(wide, wide, "add", "class")
     program = n.build(n.reshape(doubled, (12,), "result"), x)
-    assert_same(ff.hls.write_project(program, tmp_path / "p", io="stream"), program, n.events(program, 300))
+    for io in ("parallel", "stream"):
+        assert_same(ff.hls.write_project(program, tmp_path / io, io=io), program, n.events(program, 300))
 
 
 def test_wide_results_and_their_limits(net: Any, tmp_path: Path) -> None:
