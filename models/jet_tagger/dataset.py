@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +123,7 @@ def _generate(chunks: list[_Chunk], directory: Path, workers: int) -> Iterator[_
     pool = ProcessPoolExecutor(
         max_workers=min(workers, len(chunks)),
         mp_context=get_context("spawn"),
-        initializer=_ignore_interrupts,
+        initializer=_start_worker,
     )
     try:
         futures = {pool.submit(_make, chunk, directory): chunk for chunk in chunks}
@@ -138,9 +139,19 @@ def _generate(chunks: list[_Chunk], directory: Path, workers: int) -> Iterator[_
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
+def _start_worker() -> None:
     # Ctrl-C reaches the whole process group; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A parent that was killed cannot tell its workers, who would wait for it for ever.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        # Not sys.exit, which would end this thread alone. A half-written file has a temporary name.
+        os._exit(1)
 
 
 def _available_cores() -> int:
