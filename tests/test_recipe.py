@@ -2,11 +2,14 @@
 
 from pathlib import Path
 from textwrap import dedent
+from typing import get_args
 
 import pytest
 
 from firmware_flows.errors import FirmwareFlowsError
+from firmware_flows.hls import BACKENDS, IO_TYPES, STRATEGIES
 from firmware_flows.recipe import Recipe, RecipeError, load_recipe
+from firmware_flows.recipe_schema import HlsSettings
 
 SOURCE = """
 from pydantic import BaseModel
@@ -142,3 +145,17 @@ def test_missing_folder_and_binary_files(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FirmwareFlowsError, match="not a text file"):
         load_recipe(tmp_path / "binary.yaml")
+
+
+def test_the_choices_are_those_of_the_hls_package() -> None:
+    fields = HlsSettings.model_fields
+    assert get_args(fields["backend"].annotation) == BACKENDS
+    assert get_args(fields["io"].annotation) == IO_TYPES
+    assert get_args(fields["strategy"].annotation) == STRATEGIES
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "models").glob("*/*.yaml")), ids=lambda p: p.stem)
+def test_the_reference_recipes_are_valid(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.settings.description
+    assert recipe.settings.floors

@@ -60,35 +60,43 @@ def bars(console: Console) -> Iterator[Observer]:
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("[dim]{task.fields[note]}[/dim]"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
         yield Bars(progress)
 
 
 class Bars:
-    """One bar for each step of the current stage."""
+    """A bar for the current step of the current stage."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
+        self._step = ""
+        self._task: TaskID | None = None
 
     def stage_started(self, name: str, reason: str) -> None:
-        self._bars.console.print(f"[bold]{name}[/bold]{_REASONS.get(reason, '')} ...")
+        self._line(f"[bold]{name}[/bold]{_REASONS.get(reason, '')} ...")
 
     def stage_skipped(self, name: str, summary: str) -> None:
-        self._bars.console.print(f"[bold]{name}[/bold] is current: {escape(summary)}")
+        self._line(f"[bold]{name}[/bold] is current: {escape(summary)}")
 
     def stage_finished(self, name: str, seconds: float, summary: str) -> None:
-        for task in self._tasks.values():
-            self._bars.remove_task(task)
-        self._tasks.clear()
-        self._bars.console.print(f"[bold green]{name}[/bold green] {seconds:.1f} s: {escape(summary)}")
+        self._remove()
+        self._line(f"[bold green]{name}[/bold green] {seconds:.1f} s: {escape(summary)}")
 
     def progress(self, step: str, done: int, total: int, note: str = "") -> None:
-        if step not in self._tasks:
-            self._tasks[step] = self._bars.add_task(step, total=total, note=note)
-        self._bars.update(self._tasks[step], completed=done, total=total, note=note)
+        if self._task is None or step != self._step:
+            self._remove()
+            self._step, self._task = step, self._bars.add_task(step, total=total, note="")
+        self._bars.update(self._task, completed=done, total=total, note=escape(note))
+
+    def _line(self, markup: str) -> None:
+        self._bars.console.print(markup, soft_wrap=True)
+
+    def _remove(self) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = None
 
 
 class PlainLines:

@@ -30,15 +30,15 @@ def _perform(run: Run) -> Outcome:
     observer = run.observer
     quantization = importlib.import_module("quantization")
     load_tensorflow()
-    observer.progress("lowering the network", 0, 2)
+    observer.progress("lowering the network", 0, 1)
     network = quantization.load_keras(run.path(QUANTIZED))
     metadata = {"recipe": run.recipe.name, "classes": list(class_names(run))}
     program = ff.lower(network, run.recipe.settings.input_type, metadata)
     program = replace(program, name=run.recipe.name)
     program.save(run.path(PROGRAM))
-    observer.progress("writing the HLS project", 1, 2)
+    observer.progress("writing the HLS project", 0, 1)
     project = write_project(program, run.recipe, run.path(HLS))
-    observer.progress("writing the HLS project", 2, 2)
+    observer.progress("writing the HLS project", 1, 1)
     parameters = sum(int(a.size) for layer in program.layers for a in layer.arrays.values())
     return Outcome(
         outputs=(PROGRAM, HLS),

@@ -38,9 +38,9 @@ def _perform(run: Run) -> Outcome:
     plots = run.path(PLOTS)
     shutil.rmtree(plots, ignore_errors=True)
     plots.mkdir()
-    run.observer.progress("evaluating", 0, 2)
+    run.observer.progress("evaluating", 0, 1)
     evaluation = run.recipe.source.evaluate(run.dataset().test, _outputs(run), plots)
-    run.observer.progress("writing the report", 1, 2)
+    run.observer.progress("writing the report", 0, 1)
     settings = run.recipe.settings
     metrics: dict[str, dict[str, Any]] = plain(evaluation.metrics)
     checks = check_metrics(evaluation.metrics, settings.floors, settings.max_loss)
@@ -55,7 +55,7 @@ def _perform(run: Run) -> Outcome:
     write_json(directory / "report.json", facts)
     write_text(directory / "report.md", to_markdown(document))
     write_text(directory / "report.html", to_html(document, directory))
-    run.observer.progress("writing the report", 2, 2)
+    run.observer.progress("writing the report", 1, 1)
     shown = [
         f"{form} {metrics[form]['accuracy']:.4f}"
         for form in FORMS
