@@ -117,7 +117,7 @@ class _Quantizer:
                 self._maker(step)
 
     def _float_values(self, events: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
-        """The float result of every step; of a dense layer and of an activation, that before the activation too."""
+        """The float result of every step of the folded network; logits where it ends in softmax or sigmoid."""
         from quantization.graphs import build_model
 
         keras = import_keras()
@@ -142,9 +142,10 @@ class _Quantizer:
 
         float_model = build_model(self.graph, make)
         names = list(copies)
-        values = keras.Model(float_model.inputs, [copies[name] for name in names]).predict(
-            events, batch_size=8192, verbose=0
-        )
+        taps = keras.Model(float_model.inputs, [copies[name] for name in names])
+        values = taps.predict(events, batch_size=8192, verbose=0)
+        # Keras gives the result of a single output without its list.
+        values = values if isinstance(values, list) else [values]
         source = next(step.name for step in self.graph.steps if step.layer is None)
         return {source: events, **dict(zip(names, values, strict=True))}
 
