@@ -13,6 +13,7 @@ from firmware_flows.environment import enabled, load_tensorflow
 from firmware_flows.files import atomic_path
 from firmware_flows.flow.conversion import write_project
 from firmware_flows.flow.stage import FLOAT, QUANTIZED, Outcome, Run, Stage
+from firmware_flows.model_source import ModelSourceError
 
 _CHECKPOINTS = "training"
 
@@ -64,6 +65,11 @@ def _refuse_early(run: Run, network: Any) -> None:
 
     run.observer.progress("converting the untrained network", 0, 1)
     program = lower(network, run.recipe.settings.input_type)
+    if len(program.inputs) != 1 or len(program.outputs) != 1:
+        raise ModelSourceError(
+            f"{run.recipe.source.name}: build_network gives {len(program.inputs)} inputs, "
+            f"{len(program.outputs)} outputs; a data set has one of each"
+        )
     if enabled("convert"):
         with tempfile.TemporaryDirectory(prefix=".hls-untrained-", dir=run.workspace.directory) as directory:
             write_project(program, run.recipe, Path(directory) / "hls")
