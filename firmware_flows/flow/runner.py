@@ -77,10 +77,10 @@ def run_flow(
     chosen = _chosen(first, last)
     workspace = Workspace(directory)
     run = Run(recipe, workspace, observer or Silent())
+    for stage in chosen:
+        if stage.name in force or _state(stage, run) != "current":
+            require(*stage.capabilities(recipe))
     with workspace.lock():
-        for stage in chosen:
-            if stage.name in force or _state(stage, run) != "current":
-                require(*stage.capabilities(recipe))
         for stage in STAGES[: STAGES.index(chosen[0])]:
             _demand(stage, run)
         forced = [stage for stage in chosen if stage.name in force]
