@@ -314,10 +314,11 @@ class Builder:
 
 def _int64(what: str, values: npt.ArrayLike) -> IntegerArray:
     """A copy that nobody can change. Raises ProgramError for what is no integer of 63 bits."""
-    array = np.asarray(values)
-    whole = array.dtype == object and all(isinstance(v, int | np.integer) for v in array.flat)
-    if array.size and array.dtype.kind not in "iub" and not whole:
-        raise ProgramError(f"{what}: mantissas are integers, not {array.dtype}")
+    # a list of Python integers stays one: NumPy would make large ones float64
+    array = np.asarray(values) if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
+    others = [v for v in array.flat if not isinstance(v, int | np.integer)] if array.dtype == object else []
+    if array.size and (others or array.dtype.kind not in "iubO"):
+        raise ProgramError(f"{what}: mantissas are integers, not {type(others[0]).__name__ if others else array.dtype}")
     if array.size and not -LARGEST <= int(array.min()) <= int(array.max()) <= LARGEST:
         raise ProgramError(f"{what}: {int(array.min())} to {int(array.max())} does not fit 63 bits")
     result = np.array(array, dtype=np.int64, order="C")

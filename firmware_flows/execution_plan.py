@@ -85,6 +85,11 @@ class Plan:
                 if value not in self.values and max(self._readers[value], default=number) == number:
                     self._memory.release(value)
 
+    @property
+    def carriers(self) -> tuple[str, ...]:
+        """The machine type of every value, for those who wonder about speed."""
+        return tuple(held.dtype.name for held in self._held)
+
     def block(self, capacity: int) -> Block:
         """Memory for blocks of up to `capacity` events; each thread needs its own."""
         return Block(self._memory, len(self._steps), capacity)

@@ -30,7 +30,7 @@ LARGEST = 1 << INT64_BITS
 """Largest magnitude of a constant: sums and negatives of two still fit an int64."""
 
 WIDEST = 512
-"""Bits of the widest value: far beyond any hardware, and products of two can still be reasoned about."""
+"""Bits of the widest value, and of the finest or coarsest grid: far beyond hardware, well within a float64's range."""
 
 
 def check(program: Program) -> None:
@@ -104,6 +104,8 @@ def json_values(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def check_interval(number: int, instruction: Instruction, interval: Interval) -> None:
     """Whether the type holds what the instruction provably gives. Raises ProgramError."""
     t, low, high = instruction.type, interval.lowest, interval.highest
+    if abs(t.fractional) > WIDEST:
+        raise _error(number, instruction, f"{t.fractional} fractional bits; {WIDEST} are the most")
     if interval.magnitude.bit_length() > WIDEST:
         raise _error(number, instruction, f"needs {interval.magnitude.bit_length()} bits; {WIDEST} are the most")
     if low < t.minimum or high > t.maximum:

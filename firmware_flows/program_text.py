@@ -82,7 +82,9 @@ _DESCRIPTIONS: dict[type[Instruction], Callable[[Any], str]] = {
     Affine: _affine,
     Rearrange: _rearrange,
     Combine: lambda i: str(i.operation),
-    Reduce: lambda i: f"{i.operation} over axis {i.axis}" + (f" in {i.accumulator}" if i.accumulator else ""),
+    Reduce: lambda i: (
+        f"{i.operation} over axis {i.axis}" + (f" in {i.accumulator}, {i.order}" if i.accumulator else "")
+    ),
     Table: lambda i: f"{i.entries.shape[0]} x {i.entries.shape[1]} entries",
 }
 

@@ -39,7 +39,8 @@ class Interval:
     high: Integers
 
     def __post_init__(self) -> None:
-        dtype = np.int64 if max(_largest(self.low), _largest(self.high)) <= _LIMIT else object
+        largest = max(_largest(_array(self.low)), _largest(_array(self.high)))
+        dtype = np.int64 if largest <= _LIMIT else object
         object.__setattr__(self, "low", np.asarray(self.low, dtype=dtype))
         object.__setattr__(self, "high", np.asarray(self.high, dtype=dtype))
 
@@ -123,9 +124,15 @@ def _matmul(left: Integers, right: Integers) -> Integers:
 
 def _plus(left: Integers, right: Integers) -> Integers:
     """The sum, in Python integers where int64 might overflow."""
+    left, right = _array(left), _array(right)
     if _largest(left) + _largest(right) > _LIMIT:
         left = left.astype(object)
-    return left + right
+    return np.asarray(left + right, dtype=np.result_type(left, right))
+
+
+def _array(values: Integers) -> Integers:
+    """An array again, after NumPy has turned an array of one Python integer into that integer."""
+    return values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
 
 
 def _largest(values: Integers) -> int:
@@ -134,11 +141,12 @@ def _largest(values: Integers) -> int:
 
 def _align(values: Integers, shift: int) -> Integers:
     """values * 2**shift for shift >= 0."""
+    values = _array(values)
     if shift == 0:
         return values
     if values.dtype != object and _largest(values).bit_length() + shift > INT64_BITS:
         values = values.astype(object)
-    return values << shift
+    return np.asarray(values << shift, dtype=values.dtype)
 
 
 def _input(i: Input, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
@@ -154,16 +162,18 @@ def _cast(i: Cast, sources: Sequence[Instruction], intervals: Sequence[Interval]
     if t.overflow in (Overflow.SAT, Overflow.SAT_SYM):  # monotonic, too
         return Interval(t.cast(intervals[0].low, fractional), t.cast(intervals[0].high, fractional))
     rounded = rounded_ends(t, intervals[0], fractional)
-    low, high = rounded.low.astype(object), rounded.high.astype(object)
+    low, high = (end.astype(object).reshape(-1) for end in (rounded.low, rounded.high))
     if t.overflow is Overflow.SAT_ZERO:
         inside = (low >= t.minimum) & (high <= t.maximum)
         low, high = np.clip(low, t.minimum, t.maximum), np.clip(high, t.minimum, t.maximum)
-        return Interval(np.where(inside, low, np.minimum(low, 0)), np.where(inside, high, np.maximum(high, 0)))
-    # wrapping moves both ends alike when no multiple of the period lies between them
-    period = (low - t.minimum) >> t.width
-    together = period == (high - t.minimum) >> t.width
-    offset = period << t.width
-    return Interval(np.where(together, low - offset, t.minimum), np.where(together, high - offset, t.maximum))
+        low, high = np.where(inside, low, np.minimum(low, 0)), np.where(inside, high, np.maximum(high, 0))
+    else:
+        # wrapping moves both ends alike when no multiple of the period lies between them
+        period = (low - t.minimum) >> t.width
+        together = period == (high - t.minimum) >> t.width
+        offset = period << t.width
+        low, high = np.where(together, low - offset, t.minimum), np.where(together, high - offset, t.maximum)
+    return Interval(low.reshape(i.shape), high.reshape(i.shape))
 
 
 def _affine(i: Affine, sources: Sequence[Instruction], intervals: Sequence[Interval]) -> Interval:
@@ -211,15 +221,10 @@ def _combine(i: Combine, sources: Sequence[Instruction], intervals: Sequence[Int
     a, b = intervals
     fa, fb = sources[0].type.fractional, sources[1].type.fractional
     if i.operation is CombineOperation.MULTIPLY:
-        left, right = (a.low, a.high), (b.low, b.high)
-        if (a.magnitude * b.magnitude).bit_length() > INT64_BITS:
-            left, right = (a.low.astype(object), a.high.astype(object)), (b.low.astype(object), b.high.astype(object))
-        corners = [x * y for x in left for y in right]
-        low, high = corners[0], corners[0]
-        for corner in corners[1:]:
-            low, high = np.minimum(low, corner), np.maximum(high, corner)
+        dtype = np.int64 if (a.magnitude * b.magnitude).bit_length() <= INT64_BITS else object
+        corners = np.array([np.multiply(x, y, dtype=dtype) for x in (a.low, a.high) for y in (b.low, b.high)], dtype)
         shift = i.type.fractional - fa - fb
-        return Interval(_align(low, shift), _align(high, shift))
+        return Interval(_align(corners.min(axis=0), shift), _align(corners.max(axis=0), shift))
     al, ah = _align(a.low, i.type.fractional - fa), _align(a.high, i.type.fractional - fa)
     bl, bh = _align(b.low, i.type.fractional - fb), _align(b.high, i.type.fractional - fb)
     match i.operation:

@@ -132,7 +132,7 @@ def _hash(text: bytes, parts: Mapping[str, bytes]) -> str:
 
 def _npy(array: np.ndarray[Any, Any]) -> bytes:
     stream = io.BytesIO()
-    np.save(stream, np.ascontiguousarray(array, dtype="<i8"), allow_pickle=False)
+    np.save(stream, np.asarray(array, dtype="<i8", order="C"), allow_pickle=False)
     return stream.getvalue()
 
 
