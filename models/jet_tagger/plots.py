@@ -26,7 +26,7 @@ _SMALLEST_BACKGROUND = 1e-4
 def plot_all(
     outputs: Mapping[str, npt.NDArray[Any]], y: npt.ArrayLike, classes: Sequence[str], directory: Path
 ) -> tuple[Plot, ...]:
-    """ROC curves of all forms, confusion matrix and scores of the last form; written as SVG and PNG."""
+    """ROC curves of all forms, confusion matrix and scores of the last form; written as SVG."""
     labels = labels_of(y)
     last = list(outputs)[-1]
     return (
@@ -132,7 +132,9 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
 
 
 def _save(figure: Any, path: Path, title: str, caption: str) -> Plot:
-    with atomic_path(path) as temporary:
-        # Without the date the same numbers give the same file.
+    from matplotlib import rc_context
+
+    # Without the date and random ids the same numbers give the same file.
+    with atomic_path(path) as temporary, rc_context({"svg.hashsalt": path.stem}):
         figure.savefig(temporary, metadata={"Date": None})
     return Plot(title, path, caption)

@@ -139,4 +139,6 @@ def test_plots_are_written_and_repeatable(tmp_path: Path) -> None:
     for plot in plots:
         assert plot.path.read_text(encoding="utf-8").lstrip().startswith("<?xml")
     assert {path.name for path in tmp_path.iterdir()} == {plot.path.name for plot in plots}
+    again = plot_all(outputs, labels, CLASSES, tmp_path / "again")
+    assert [plot.path.read_bytes() for plot in again] == [plot.path.read_bytes() for plot in plots]
     assert sum(plot.path.stat().st_size for plot in plots) < 2_000_000
