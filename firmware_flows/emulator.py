@@ -17,7 +17,7 @@ from firmware_flows.fixed_point import Integers
 from firmware_flows.parallel_blocks import Progress, cores, in_blocks
 from firmware_flows.program import Program, ProgramError
 
-__all__ = ["CarrierError", "classify", "emulate", "events_of", "finite_float32", "trace", "trace_mantissas"]
+__all__ = ["CarrierError", "Events", "classify", "emulate", "events_of", "finite_float32", "trace", "trace_mantissas"]
 
 
 def emulate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -230,10 +231,17 @@ def _signature(network: Any) -> list[Any]:
         [
             type(layer).__name__,
             [list(weight.shape) for weight in layer.weights],
-            layer.get_quantization_config() if hasattr(layer, "get_quantization_config") else None,
+            _quantization(layer),
         ]
         for layer in network.layers
     ]
+
+
+def _quantization(layer: Any) -> Any:
+    """A layer's quantizers; functions among them are printed with an address, which differs in every process."""
+    if not hasattr(layer, "get_quantization_config"):
+        return None
+    return re.sub(r" at 0x[0-9a-f]+", "", str(layer.get_quantization_config()))
 
 
 def _values(variables: Any) -> list[npt.NDArray[Any]]:

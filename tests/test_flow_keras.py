@@ -80,9 +80,6 @@ def test_what_cannot_be_converted_is_refused_before_training(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="quantization.training._signature holds '<function linear at 0x...>', another address in every process"
-)
 def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path: Path) -> None:
     (tmp_path / "tiny_source.py").write_text(SOURCE)
     (tmp_path / "tiny.yaml").write_text(RECIPE)
