@@ -288,6 +288,11 @@ class Plan:
         load = [self._loader(s, h) for s, h in zip(i.sources, sources, strict=True)]
         operation, rank = ELEMENTWISE[i.operation], len(i.shape)
         self._memory.place(number, i.shape, held.dtype)
+        bounds = self._one_bound(i, held)
+        if bounds is not None:
+            source, lowest, highest = bounds
+            value = load[i.sources.index(source)]
+            return held, lambda block: np.clip(value(block), lowest, highest, out=block.out(number))
 
         def step(block: Block) -> Array:
             left, right = event_aligned([f(block) for f in load], rank)
@@ -308,6 +313,23 @@ class Plan:
             return result
 
         return held, step
+
+    def _one_bound(self, i: Combine, held: Held) -> tuple[int, float, float] | None:
+        """For the maximum or minimum of a value and one number: the value, and the ends that it is limited to.
+
+        Several times faster so, since NumPy's maximum of an array and a number uses no vector instructions.
+        """
+        if i.operation not in (CombineOperation.MAXIMUM, CombineOperation.MINIMUM):
+            return None
+        for source, other in (i.sources, i.sources[::-1]):
+            number = self._constants.get(other)
+            if number is not None and number.size == 1 and self._instructions[source].shape == i.shape:
+                end = held.dtype.type(converted(number, self._held[other], held).item())
+                infinity = held.dtype.type(np.inf)
+                if i.operation is CombineOperation.MAXIMUM:
+                    return source, end, infinity
+                return source, -infinity, end
+        return None
 
     # ---- what the compile methods share
 
