@@ -403,6 +403,18 @@ def _reshape(p: _Planner, layer: Layer) -> Node:
     return p.reshape(layer, source, layer.shape, t=layer.type)
 
 
+def _transpose(p: _Planner, layer: Layer) -> Node:
+    source = p.source(layer)
+    if not layer.type.same_bits(source.type):  # as for a Reshape, the Program may have proven a narrower type
+        source = p.activation(layer, source, "linear", {"result": layer.type}, suffix="_cast")
+    perm = [int(axis) for axis in layer.attributes["perm"]]
+    if len(perm) > 3 or (p.stream and len(perm) != 2):
+        raise HlsConversionError(
+            layer.name, "perm", perm, "hls4ml transposes two axes, or three in parallel form", "reshape before it"
+        )
+    return p.add(layer, "Transpose", (source,), layer.shape, {"result": source.type}, attributes={"perm": perm})
+
+
 def _only_read_by_dense(p: _Planner, layer: Layer) -> bool:
     if any(output.name == layer.name for output in p.outputs.values()):
         return False
@@ -514,6 +526,7 @@ HANDLERS: dict[str, Callable[[_Planner, Layer], Node]] = {
     "HardSigmoid": _hard_sigmoid,
     "Dense": _dense,
     "Reshape": _reshape,
+    "Transpose": _transpose,
     "Concatenate": _concatenate,
     "Merge": _merge,
     "Pool": _pool,

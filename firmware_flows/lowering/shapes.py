@@ -1,6 +1,8 @@
-"""Layers that only rearrange: Flatten, Reshape, Concatenate."""
+"""Layers that only rearrange: Flatten, Reshape, Permute, Concatenate."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.graph import Node
@@ -20,6 +22,21 @@ def reshape(context: Context, node: Node) -> Signal:
     return Signal(value, node.name)
 
 
+def permute(context: Context, node: Node) -> Signal:
+    """Permute: the axes of the event in another order."""
+    source = context.source(node)
+    order = [int(d) - 1 for d in node.operation.dims]
+    if order == sorted(order):
+        return source
+    shape = context.shape_of(source)
+    b = context.builder
+    b.begin_layer(node.name, "Transpose", [source.layer])
+    indices = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
+    value = b.rearrange([source.value], np.transpose(indices, order))
+    b.end_layer(value, attributes={"perm": order})
+    return Signal(value, node.name)
+
+
 def concatenate(context: Context, node: Node) -> Signal:
     """Concatenate on any axis but the events'."""
     sources = context.sources(node)
@@ -35,4 +52,4 @@ def concatenate(context: Context, node: Node) -> Signal:
     return Signal(value, node.name)
 
 
-LOWERINGS = {"Flatten": reshape, "Reshape": reshape, "Concatenate": concatenate}
+LOWERINGS = {"Flatten": reshape, "Reshape": reshape, "Permute": permute, "Concatenate": concatenate}

@@ -67,6 +67,12 @@ def test_merges_equal_keras() -> None:
     assert len(program.outputs) == 9
 
 
+def test_interaction_network_equals_keras() -> None:
+    """Constant 0/1 matrices and Permute, through the exact instructions."""
+    program = _check(networks.interaction_network())
+    assert [layer.kind for layer in program.layers].count("Transpose") == 4
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_random_networks_equal_keras(seed: int) -> None:
     rng = np.random.default_rng(seed)

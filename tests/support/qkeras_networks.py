@@ -93,3 +93,36 @@ def merged() -> Any:
             layers.ReLU(name="relu")(u),
         ],
     )
+
+
+def interaction_network(constituents: int = 5, seed: int = 6) -> Any:
+    """Messages along every directed pair of constituents: constant 0/1 matrices gather senders and receivers."""
+    import keras
+    import numpy as np
+    from keras import layers
+    from qkeras import QActivation, QDense
+
+    keras.utils.set_random_seed(seed)
+    n = constituents
+    pairs = [(r, s) for r in range(n) for s in range(n) if r != s]
+    receivers, senders = np.zeros((n, len(pairs))), np.zeros((n, len(pairs)))
+    for k, (r, s) in enumerate(pairs):
+        receivers[r, k] = senders[s, k] = 1
+
+    def matrix(values: Any, name: str) -> Any:
+        constant = keras.initializers.Constant(values)
+        return layers.Dense(values.shape[1], use_bias=False, trainable=False, kernel_initializer=constant, name=name)
+
+    quantizers = {"kernel_quantizer": WEIGHTS, "bias_quantizer": BIAS, "bias_initializer": "random_normal"}
+    x = layers.Input((n, 3), name="x")
+    q = QActivation(INPUT, name="q")(x)
+    turned = layers.Permute((2, 1), name="turned")(q)
+    edges = layers.Concatenate(axis=1, name="edges")(
+        [matrix(receivers, "receivers")(turned), matrix(senders, "senders")(turned)]
+    )
+    messages = QDense(4, activation=RELU, name="message", **quantizers)(layers.Permute((2, 1), name="back")(edges))
+    collected = matrix(receivers.T, "collected")(layers.Permute((2, 1), name="turned_messages")(messages))
+    nodes = layers.Concatenate(axis=2, name="nodes")([q, layers.Permute((2, 1), name="per_node")(collected)])
+    h = QDense(4, activation=RELU, name="object", **quantizers)(nodes)
+    h = layers.GlobalAveragePooling1D(name="pool")(h) if n & (n - 1) == 0 else keras.ops.sum(h, axis=1)
+    return keras.Model(x, QDense(3, name="out", **quantizers)(h))

@@ -230,13 +230,13 @@ def test_keras_alone_proves_nothing_behind_a_hardware_defined_layer() -> None:
 
 @pytest.mark.keras
 @pytest.mark.cpp
-@pytest.mark.parametrize("pool", ["average", "sum"])
-def test_keras_program_and_csim_agree_on_deep_sets(pool: str, tmp_path: Any) -> None:
-    from qkeras_networks import deep_sets
+@pytest.mark.parametrize("name", ["average", "sum", "interaction", "interaction, stream"])
+def test_keras_program_and_csim_agree_on_sets(name: str, tmp_path: Any) -> None:
+    from qkeras_networks import deep_sets, interaction_network
 
-    model = deep_sets(pool)
+    model = interaction_network(8) if "interaction" in name else deep_sets(name)
     program = ff.lower(model)
-    project = ff.hls.write_project(program, tmp_path / "hls")
+    project = ff.hls.write_project(program, tmp_path / "hls", io="stream" if "stream" in name else "parallel")
     project.compile()
     x = np.random.default_rng(1).normal(0, 2, (500, 8, 3))
     v = ff.verify(program, x, keras_model=model, project=project, random_events=3000)
