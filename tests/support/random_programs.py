@@ -19,8 +19,10 @@ SHAPES: list[tuple[int, ...]] = [(3,), (4,), (2, 3), (3, 2), (2, 1, 2), (1,), ()
 
 @st.composite
 def types(draw: st.DrawFn, widest: int = 60) -> FixedPoint:
-    """Types of all modes; narrow ones, ones about the bits of float32 and float64, integer bits outside the width."""
-    width = draw(st.one_of(st.integers(1, 10), st.integers(1, 28), st.integers(1, widest)).filter(lambda w: w <= widest))
+    """Types of all modes; narrow, about as wide as float32 and float64 hold, integer bits outside the width."""
+    width = draw(
+        st.one_of(st.integers(1, 10), st.integers(1, 28), st.integers(1, widest)).filter(lambda w: w <= widest)
+    )
     integer = draw(st.integers(-4, width + 4))
     modes = draw(st.sampled_from(list(Rounding))), draw(st.sampled_from(list(Overflow)))
     return FixedPoint(width, integer, draw(st.booleans()), *modes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from firmware_flows.builder import Builder
@@ -10,7 +12,7 @@ from firmware_flows.program import Program
 
 
 def dense_network(sizes: list[int], bits: int = 6, input_type: str = "ap_fixed<12,6,RND_CONV,SAT>") -> Program:
-    """Dense layers with ReLU between, random weights of `bits` bits: "16-64-32-32-5" is dense_network([16, 64, ...])."""
+    """Dense layers with ReLU between, random weights of `bits` bits."""
     random = np.random.default_rng(7)
     b = Builder("-".join(map(str, sizes)))
     b.begin_layer("x", "Input")
@@ -18,7 +20,7 @@ def dense_network(sizes: list[int], bits: int = 6, input_type: str = "ap_fixed<1
     b.end_layer(value, attributes={"shape": (sizes[0],)})
     last = "x"
     limit = 2 ** (bits - 1)
-    for k, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
         weights = random.integers(-limit, limit, (n_in, n_out))
         bias = random.integers(-limit, limit, n_out)
         b.begin_layer(f"dense{k}", "Dense", [last])
