@@ -28,7 +28,7 @@ from firmware_flows.carriers import (
     scaled,
 )
 from firmware_flows.fixed_point import Integers, Overflow, Rounding
-from firmware_flows.float_rounding import limit, round_halves_up, round_to_integers
+from firmware_flows.float_rounding import limiter, round_halves_up, rounder
 from firmware_flows.integer_bounds import largest_number, reduce_magnitude
 from firmware_flows.interpreter import ELEMENTWISE, REDUCTIONS, event_aligned, event_count, executor
 from firmware_flows.program import (
@@ -167,11 +167,11 @@ class Plan:
         self._memory.place(number, i.shape, dtype)
         halves_up = saturates and t.rounding is Rounding.RND and t.width <= BITS[dtype] - 2
         factor = dtype.type(2.0 ** (t.fractional + halves_up))
+        rounding, limit = rounder(t.rounding), limiter(t, dtype)
 
         def step(block: Block) -> Array:
-            x = np.multiply(block.inputs[port], factor, out=block.out(number), dtype=dtype)
-            x = round_halves_up(x) if halves_up else round_to_integers(x, t.rounding, x)
-            return limit(x, t, x)
+            x: Array = np.multiply(block.inputs[port], factor, out=block.out(number), dtype=dtype)
+            return limit(round_halves_up(x) if halves_up else rounding(x, x), x)
 
         return Held(dtype, t.fractional), step
 
@@ -197,16 +197,19 @@ class Plan:
         else:
             self._memory.place(number, i.shape, held.dtype)
 
+        rounding = rounder(t.rounding)
+        limit = None if fits else limiter(t, held.dtype)
+
         def step(block: Block) -> Array:
             x = block.values[source]
             out = x if in_place else block.out(number)
             if shift:
-                x = np.multiply(x, factor, out=out)
+                x = np.multiply(x, factor, out)
             if dropped and add_half:
-                x = np.floor(np.add(x, 0.5, out=out), out=out)
+                x = np.floor(np.add(x, 0.5, out), out)
             elif dropped:
-                x = round_to_integers(x, t.rounding, out)
-            return x if fits else limit(x, t, out)
+                x = rounding(x, out)
+            return limit(x, out) if limit is not None else x
 
         return Held(held.dtype, t.fractional), step
 
@@ -231,16 +234,22 @@ class Plan:
         positions = int(np.prod(i.shape[:-1], dtype=np.int64))
         repeated = max(1, TILE // (positions * n_out)) if bias.any() else 0
         tile = np.tile(bias, repeated * positions)
+        vector = len(i.shape) == 1
         self._memory.place(number, i.shape, dtype)
 
         def step(block: Block) -> Array:
-            y = block.out(number)
-            np.matmul(load(block).reshape(-1, n_in), weights, out=y.reshape(-1, n_out))
+            x, y = load(block), block.out(number)
+            if vector:
+                np.matmul(x, weights, y)
+            else:
+                np.matmul(x.reshape(-1, n_in), weights, y.reshape(-1, n_out))
             if repeated:
-                events = y.shape[0] // repeated * repeated
-                whole, rest = y[:events].reshape(-1, tile.size), y[events:].reshape(-1, n_out)
-                np.add(whole, tile, out=whole)
-                np.add(rest, bias, out=rest)
+                rest = y.shape[0] % repeated
+                whole = (y[:-rest] if rest else y).reshape(-1, tile.size)
+                np.add(whole, tile, whole)
+                if rest:
+                    last = y[-rest:].reshape(-1, n_out)
+                    np.add(last, bias, last)
             return y
 
         return Held(dtype, scale), step
@@ -292,7 +301,7 @@ class Plan:
         if bounds is not None:
             source, lowest, highest = bounds
             value = load[i.sources.index(source)]
-            return held, lambda block: np.clip(value(block), lowest, highest, out=block.out(number))
+            return held, lambda block: value(block).clip(lowest, highest, out=block.out(number))
 
         def step(block: Block) -> Array:
             left, right = event_aligned([f(block) for f in load], rank)
