@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import importlib
 import os
@@ -174,20 +175,24 @@ def _ships(name: str, prefix: str) -> bool:
 
 
 def _damaged_files(owner: metadata.Distribution, prefix: str) -> list[str]:
-    """Python files of a distribution whose content is not what its RECORD says."""
+    """Python files of a distribution whose content is not what its RECORD says.
+
+    RECORD itself is read: `owner.files` leaves out missing files in some versions of importlib.metadata.
+    """
     damaged = []
-    for file in owner.files or []:
-        if not str(file).startswith(prefix) or file.suffix != ".py" or file.hash is None:
+    for row in csv.reader((owner.read_text("RECORD") or "").splitlines()):
+        file, recorded = row[0], row[1] if len(row) > 1 else ""
+        if not file.startswith(prefix) or not file.endswith(".py") or "=" not in recorded:
             continue
-        path = Path(str(owner.locate_file(file)))
+        mode, _, value = recorded.partition("=")
         try:
-            content = path.read_bytes()
+            content = Path(str(owner.locate_file(file))).read_bytes()
         except OSError:
-            damaged.append(str(file))
+            damaged.append(file)
             continue
-        digest = hashlib.new(file.hash.mode, content).digest()
-        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
-            damaged.append(str(file))
+        digest = hashlib.new(mode, content).digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != value:
+            damaged.append(file)
     return damaged
 
 
