@@ -33,10 +33,11 @@ def quantize_after_training(
     beside it; the events are rounded by a QActivation `<input>_rounding`; Dense and Conv1D of kernel 1 become QDense
     and QConv1D of the same name, with quantized_bits (alpha=1) for weights and biases and with their ReLU or linear
     activation quantized; ReLU, LeakyReLU (slope a power of two) and Activation layers become QActivation of the same
-    name; sums, products and averages are followed by a QActivation `<layer>_rounding`. The results of the last dense
-    layer stay as they are, exact sums: rounding them could only change the order of classes. A softmax at the end is
-    kept as a layer of its own (lowering drops it); a sigmoid at the end is taken off, so that the network gives
-    logits: cut at logit(p) in place of p.
+    name; sums, products and averages are followed by a QActivation `<layer>_rounding`. A Dense layer that is not
+    trainable, has no bias and a kernel of -1, 0 and 1 stays as it is: it picks and sums exactly. The results of the
+    last dense layer stay as they are, exact sums: rounding them could only change the order of classes. A softmax at
+    the end is kept as a layer of its own (lowering drops it); a sigmoid at the end is taken off, so that the network
+    gives logits: cut at logit(p) in place of p.
 
     Raises QuantizationError (layer, reason, remedy) for what is not of this family, ValueError for `total_bits`
     outside 2 to 24 or unusable calibration events.
@@ -54,7 +55,7 @@ def quantize_after_training(
 
 REMEDY = (
     "The layers known here are Dense, Conv1D of kernel 1, ReLU, LeakyReLU, Activation (relu, linear, softmax), "
-    "Softmax, BatchNormalization, Flatten, Reshape, Concatenate, Add, Subtract, Multiply, Average, Maximum, "
+    "Softmax, BatchNormalization, Flatten, Reshape, Permute, Concatenate, Add, Subtract, Multiply, Average, Maximum, "
     "GlobalAveragePooling1D, GlobalMaxPooling1D, SumPooling1D and Dropout"
 )
 
@@ -171,7 +172,7 @@ class _Quantizer:
             if not is_affine(layer):
                 raise QuantizationError(step.name, f"a Conv1D of kernel {layer.kernel_size} is not known here", REMEDY)
             self._check_activation(step)
-            return self._dense
+            return self._constant if self._is_constant(step) else self._dense
         if isinstance(layer, layers.Softmax | layers.Activation | layers.ReLU | layers.LeakyReLU):
             self._check_activation(step)
             return self._activation
@@ -184,7 +185,13 @@ class _Quantizer:
         if isinstance(layer, layers.GlobalAveragePooling1D | SumPooling1D):
             return self._merge
         if isinstance(
-            layer, layers.Flatten | layers.Reshape | layers.Concatenate | layers.Maximum | layers.GlobalMaxPooling1D
+            layer,
+            layers.Flatten
+            | layers.Reshape
+            | layers.Permute
+            | layers.Concatenate
+            | layers.Maximum
+            | layers.GlobalMaxPooling1D,
         ):
             return self._same
         raise QuantizationError(step.name, f"{type(layer).__name__} is not known here", REMEDY)
@@ -220,6 +227,23 @@ class _Quantizer:
         rounding = (layers.ReLU, layers.LeakyReLU, layers.Activation, layers.Softmax)
         readers = self.graph.readers(step.name)
         return all(isinstance(reader.layer, rounding) for reader in readers)
+
+    def _is_constant(self, step: Any) -> bool:
+        """Whether it is a constant matrix that picks and sums, as in an interaction network."""
+        layer = step.layer
+        if layer.trainable or not isinstance(layer, import_keras().layers.Dense):
+            return False
+        kernel, bias = self.weights[step.name]
+        return layer.activation.__name__ == "linear" and not bias.any() and bool(np.isin(kernel, (-1, 0, 1)).all())
+
+    def _constant(self, step: Any, inputs: list[Any]) -> Any:
+        kernel, _ = self.weights[step.name]
+        self.quantized[step.name] = (kernel, None)
+        layer = import_keras().layers.Dense(kernel.shape[1], use_bias=False, trainable=False, name=step.name)
+        result = layer(inputs[0])
+        if (np.abs(kernel).sum(axis=0) <= 1).all() or self._feeds_activation(step):
+            return result
+        return self._round(result, step.name)
 
     def _dense(self, step: Any, inputs: list[Any]) -> Any:
         qkeras, layers, layer = import_qkeras(), import_keras().layers, step.layer

@@ -58,9 +58,7 @@ class Pruner:
     def __init__(self, network: Any, settings: PruningSettings) -> None:
         self.settings = settings
         self.kernels: dict[str, Any] = {
-            layer.name: layer.kernel
-            for layer in network.layers
-            if getattr(layer, "kernel", None) is not None and layer.name not in settings.exclude
+            layer.name: layer.kernel for layer in _trained_layers(network) if layer.name not in settings.exclude
         }
         missing = sorted(set(settings.exclude) - {layer.name for layer in network.layers})
         if missing:
@@ -112,7 +110,12 @@ class Pruner:
 
 
 def sparsity_of(network: Any) -> float:
-    """Share of zeros among the weights of all kernels."""
-    kernels = [to_numpy(layer.kernel) for layer in network.layers if getattr(layer, "kernel", None) is not None]
+    """Share of zeros among the weights of all kernels that are trained."""
+    kernels = [to_numpy(layer.kernel) for layer in _trained_layers(network)]
     total = sum(kernel.size for kernel in kernels)
     return float(sum((kernel == 0).sum() for kernel in kernels) / total) if total else 0.0
+
+
+def _trained_layers(network: Any) -> list[Any]:
+    """Layers with a kernel that training may change: a constant matrix of zeros and ones is not for pruning."""
+    return [layer for layer in network.layers if layer.trainable and getattr(layer, "kernel", None) is not None]
