@@ -97,6 +97,7 @@ def measure(logits: npt.ArrayLike, y: npt.ArrayLike, classes: Sequence[str]) -> 
     """All numbers of one form of the network, by name, as JSON values.
 
     `background_efficiency[class]["at_0.5"]` is the share of all other jets passing where half of the class does.
+    `classes` states the order of the outputs, and that of the rows (true) and columns (given) of `confusion`.
     """
     logits, labels = np.asarray(logits), labels_of(y)
     if logits.ndim != 2 or logits.shape[1] != len(classes):
@@ -112,6 +113,7 @@ def measure(logits: npt.ArrayLike, y: npt.ArrayLike, classes: Sequence[str]) -> 
         efficiencies[name] = {f"at_{point:g}": background_efficiency(curve, point) for point in WORKING_POINTS}
     matrix = confusion_matrix(logits, labels)
     return {
+        "classes": list(classes),
         "accuracy": right,
         "accuracy_uncertainty": float(np.sqrt(right * (1.0 - right) / max(len(labels), 1))),
         "macro_auc": float(np.mean(list(areas.values()))),
@@ -119,6 +121,21 @@ def measure(logits: npt.ArrayLike, y: npt.ArrayLike, classes: Sequence[str]) -> 
         "class_accuracy": {name: float(matrix[i, i] / max(matrix[i].sum(), 1)) for i, name in enumerate(classes)},
         "background_efficiency": efficiencies,
         "confusion": matrix.tolist(),
+    }
+
+
+def compare(reference: npt.ArrayLike, logits: npt.ArrayLike, y: npt.ArrayLike) -> dict[str, float]:
+    """Accuracy of `reference` minus that of `logits`, with its uncertainty, as JSON values.
+
+    Both classify the same events, so that only those count of which one is right and the other wrong: the uncertainty
+    is that of paired samples, far smaller than that of either accuracy.
+    """
+    labels = labels_of(y)
+    right = [np.asarray(form).argmax(axis=1) == labels for form in (reference, logits)]
+    difference = right[0].astype(np.int8) - right[1].astype(np.int8)
+    return {
+        "accuracy_loss": float(difference.mean()),
+        "accuracy_loss_uncertainty": float(difference.std() / np.sqrt(max(len(labels), 1))),
     }
 
 

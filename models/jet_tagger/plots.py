@@ -80,7 +80,9 @@ def _confusion(
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("class given")
     axes.set_ylabel("true class")
-    caption = f"Share of the jets of each true class (rows add up to 1); {form} form."
+    caption = (
+        f"Share of the jets of each true class (rows add up to 1), in the order {', '.join(classes)}; {form} form."
+    )
     return _save(figure, path, "Confusion matrix", caption)
 
 

@@ -5,7 +5,7 @@
 | `load_constituent_files` | Zenodo 3602260, HDF5, up to 150 particles a jet; one file or a folder | all parts |
 | `load_feature_file` | CERNBox `processed-pythia82-lhc13-...truth.z`, HDF5 table `t_allpar_new` | high_level, jet |
 | `load_openml` | OpenML 42468 `hls4ml_lhc_jets_hlf` as .arff or .csv | high_level |
-| `load_arrays` | a pair of .npy: constituents (N, n, 3) and one-hot labels | constituents |
+| `load_arrays` | a pair of .npy: constituents (N, n, 3) or features (N, 16), and one-hot labels | one of the two |
 
 A part that the source lacks is zero wide; a jet quantity that it lacks is NaN (no public file has phi of the jet).
 
@@ -98,27 +98,33 @@ def load_openml(path: Path) -> JetSample:
         return JetSample(labels, _no_constituents(len(rows)), values, np.zeros((len(rows), 0), np.float32))
 
 
-def load_arrays(constituents: Path, one_hot: Path, class_order: Sequence[str]) -> JetSample:
-    """A pair of .npy files: (N, n, 3) pT [GeV], eta_rel, phi_rel in any order, and one-hot (N, 5).
+def load_arrays(jets: Path, one_hot: Path, class_order: Sequence[str]) -> JetSample:
+    """A pair of .npy files: jets, and one-hot labels (N, 5).
+
+    jets: (N, n, 3) pT [GeV], eta_rel, phi_rel of constituents in any order; or (N, 16) high-level features in the order
+    of `HIGH_LEVEL_FEATURES`, in their own units or standardised (to standardise them again changes nothing).
 
     The files do not say the order of their classes, so `class_order` must. The arrays published with l1-jet-id
     (arXiv:2402.01876) are g,q,w,z,t: by class, the median mass of their leading 32 constituents is 57, 35, 77, 87 and
-    136 GeV, and a W, a Z and a top weigh 80, 91 and 173 GeV.
+    136 GeV, and a W, a Z and a top weigh 80, 91 and 173 GeV. Those of the hls4ml tutorial are g,q,t,w,z.
 
     Raises `SampleFileError`, `UnknownClassError`.
     """
-    with _reading(constituents, "expected an array (N, n, 3)"):
-        particles = np.load(constituents, allow_pickle=False)
-        if particles.ndim != 3 or particles.shape[2] != len(CONSTITUENT_FEATURES):
-            raise ValueError(f"shape {particles.shape}")
+    with _reading(jets, f"expected an array (N, n, 3) or (N, {len(HIGH_LEVEL_FEATURES)})"):
+        values = np.load(jets, allow_pickle=False)
+        is_constituents = values.ndim == 3 and values.shape[2] == len(CONSTITUENT_FEATURES)
+        if not is_constituents and values.shape[1:] != (len(HIGH_LEVEL_FEATURES),):
+            raise ValueError(f"shape {values.shape}")
     for name in class_order:
         class_index(name)
-    with _reading(one_hot, f"expected one-hot rows ({len(particles)}, {len(CLASSES)})"):
+    with _reading(one_hot, f"expected one-hot rows ({len(values)}, {len(CLASSES)})"):
         labels = labels_from_one_hot(np.load(one_hot, allow_pickle=False), class_order)
-        if len(labels) != len(particles):
+        if len(labels) != len(values):
             raise ValueError(f"{len(labels)} rows")
-        empty = np.zeros((len(labels), 0), np.float32)
-        return JetSample(labels, leading_constituents(particles), empty, empty)
+        absent = np.zeros((len(labels), 0), np.float32)
+        if is_constituents:
+            return JetSample(labels, leading_constituents(values), absent, absent)
+        return JetSample(labels, _no_constituents(len(labels)), values.astype(np.float32), absent)
 
 
 def _load_constituent_file(path: Path) -> JetSample:

@@ -1,4 +1,4 @@
-"""A sample of labelled jets, and its HDF5 file.
+"""A sample of labelled jets, and its file: HDF5, or Parquet (`sample_parquet`).
 
 The order of the classes is the one trap of this benchmark: the public files use g,q,w,z,t, scikit-learn's
 label encoder turns the same names into g,q,t,w,z. Every sample here has the order of `CLASSES`, the file
@@ -53,8 +53,9 @@ HIGH_LEVEL_UNITS = tuple("GeV" if name == "mass_mmdt" else "1" for name in HIGH_
 JET_FEATURES = ("pt", "eta", "phi", "mass")
 JET_UNITS = ("GeV", "1", "rad", "GeV")
 
-_FORMAT = "firmware-flows jet sample"
-_FORMAT_VERSION = 1
+FORMAT = "firmware-flows jet sample"
+FORMAT_VERSION = 1
+PARQUET = ".parquet"
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -166,12 +167,20 @@ def concatenate(samples: Iterable[JetSample]) -> JetSample:
 
 
 def save_sample(sample: JetSample, path: Path) -> None:
-    """Write `sample` as HDF5, complete or not at all: a reader never sees half a file."""
+    """Write `sample`, complete or not at all: a reader never sees half a file. Parquet by suffix, HDF5 otherwise.
+
+    The file states classes in order, features and units.
+    """
+    if path.suffix == PARQUET:
+        from .sample_parquet import save_parquet
+
+        save_parquet(sample, path)
+        return
     import h5py
 
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["format"] = _FORMAT
-        file.attrs["format_version"] = _FORMAT_VERSION
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
         labels = file.create_dataset("labels", data=sample.labels)
         labels.attrs["classes"] = list(CLASSES)
         for name, features, units in (
@@ -192,6 +201,10 @@ def load_sample(path: Path) -> JetSample:
     Raises `SampleFileError` where the file is missing, cut short, of another format, or its features are not
     in our order. Labels in another order of classes are mapped by name.
     """
+    if path.suffix == PARQUET:
+        from .sample_parquet import load_parquet
+
+        return load_parquet(path)
     import h5py
 
     remedy = "Delete it and produce the sample again"
@@ -199,7 +212,7 @@ def load_sample(path: Path) -> JetSample:
         raise SampleFileError(path, "no such file", "Produce the sample first or correct the path")
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != _FORMAT or file.attrs.get("format_version") != _FORMAT_VERSION:
+            if file.attrs.get("format") != FORMAT or file.attrs.get("format_version") != FORMAT_VERSION:
                 raise SampleFileError(path, "not a jet sample of this version", remedy)
             stored_order = [str(name) for name in file["labels"].attrs["classes"]]
             mapping = np.array([class_index(name) for name in stored_order], dtype=np.int8)
@@ -219,3 +232,14 @@ def load_sample(path: Path) -> JetSample:
             )
     except (OSError, KeyError, IndexError, RuntimeError, ValueError, SampleError, UnknownClassError) as error:
         raise SampleFileError(path, f"unreadable as a jet sample ({error})", remedy) from error
+
+
+def is_sample_file(path: Path) -> bool:
+    """Whether `path` is an HDF5 file of `save_sample`, and not one of the public ones; False where nothing is there."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("format") == FORMAT)
+    except OSError:
+        return False

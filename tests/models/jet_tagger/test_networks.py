@@ -16,8 +16,9 @@ from firmware_flows.errors import InputError
 from firmware_flows.model_source import Dataset, Split
 from firmware_flows.recipe import load_recipe
 from models.jet_tagger import data_source
-from models.jet_tagger.features import CONSTITUENT_INPUT_TYPE, HIGH_LEVEL_INPUT_TYPE
-from models.jet_tagger.sample import JetSample
+from models.jet_tagger.errors import SampleError
+from models.jet_tagger.features import CONSTITUENT_INPUT_TYPE, HIGH_LEVEL_INPUT_TYPE, constituent_inputs
+from models.jet_tagger.sample import JetSample, class_index, save_sample
 
 RECIPES = sorted(Path(tagger.__file__).parent.glob("*.yaml"))
 
@@ -81,6 +82,12 @@ def test_the_recipes_of_the_demonstration_and_of_deployment_differ_in_the_jets_a
         {"jets": None},
         {"validation_share": 0.5, "test_share": 0.5},
         {"jet": 3},
+        {"source": "x.npy"},
+        {"source": "x.npy", "labels": "y.npy"},
+        {"source": "x.h5", "labels": "y.npy", "class_order": ["g", "q", "w", "z", "t"]},
+        {"test_source": "x.npy", "labels": "y.npy", "class_order": ["g", "q", "w", "z", "t"]},
+        {"class_order": ["g", "q", "w", "z", "t"]},
+        {"test_source": "generated"},
     ],
 )
 def test_data_options_refuse(values: dict[str, Any]) -> None:
@@ -89,7 +96,8 @@ def test_data_options_refuse(values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"architecture": "cnn"}, {"hidden": [0]}, {"phi": []}, {"weight_bits": 1}, {"a": 1}]
+    "values",
+    [{"architecture": "cnn"}, {"hidden": [0]}, {"phi": []}, {"effects": []}, {"weight_bits": 1}, {"a": 1}],
 )
 def test_network_options_refuse(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
@@ -118,6 +126,64 @@ def test_high_level_features_are_standardised_on_the_training_part(
     assert len(data.metadata["mean"]) == 16
 
 
+def arrays(directory: Path, jets: JetSample, order: str) -> dict[str, Any]:
+    """Options for a pair of .npy files whose one-hot columns are in this order."""
+    ours = [class_index(name) for name in order]
+    np.save(directory / "x.npy", jets.constituents)
+    np.save(directory / "y.npy", np.eye(5)[jets.labels][:, ours])
+    return {"source": str(directory / "x.npy"), "labels": str(directory / "y.npy"), "class_order": list(order)}
+
+
+def test_arrays_are_a_source_whose_class_order_is_stated(tmp_path: Path) -> None:
+    jets = sample(200)
+    options = tagger.DataOptions(**arrays(tmp_path, jets, "gqtwz"), jets=None)
+    data = tagger.load_data(options, tmp_path, 1, silent)
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [140, 20, 40]
+    assert data.metadata["classes"] == ["g", "q", "W", "Z", "t"]
+    known = dict(zip([x.tobytes() for x in constituent_inputs(jets, 16)], jets.labels, strict=True))
+    assert [known[x.tobytes()] for x in data.train.x] == data.train.y.tolist()
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".parquet"])
+def test_a_saved_sample_is_a_source_and_a_test_sample(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, suffix: str
+) -> None:
+    pytest.importorskip("h5py" if suffix == ".h5" else "pyarrow", reason="needs the physics extra")
+    path = tmp_path / f"jets{suffix}"
+    save_sample(sample(50), path)
+    data = tagger.load_data(tagger.DataOptions(source=str(path), jets=40), tmp_path, 1, silent)
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [28, 4, 8]
+    data = load(monkeypatch, tmp_path, jets=200, test_source=str(path))
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [180, 20, 50]
+    assert data.metadata["test_source"] == str(path)
+    # In the order of the file, so that outputs can be set against its rows.
+    assert np.array_equal(data.test.y, sample(50).labels)
+
+
+def test_a_test_sample_without_what_the_network_reads_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = arrays(tmp_path, sample(20), "gqwzt")
+    options = {"test_source": files["source"], "test_labels": files["labels"], "class_order": files["class_order"]}
+    with pytest.raises(SampleError, match="has none"):
+        load(monkeypatch, tmp_path, jets=200, inputs="high_level", **options)
+
+
+def test_generated_jets_may_be_kept_in_a_folder_for_several_recipes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Path] = []
+
+    def produce(directory: Path, jets: int, *rest: Any) -> JetSample:
+        asked.append(directory)
+        return sample(jets)
+
+    monkeypatch.setattr(data_source, "produce", produce)
+    for cache in (None, str(tmp_path / "shared")):
+        tagger.load_data(tagger.DataOptions(jets=50, cache=cache), tmp_path / "run", 1, silent)
+    assert asked == [tmp_path / "run", tmp_path / "shared"]
+
+
 def test_a_data_source_of_unknown_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"\.root"):
         tagger.load_data(tagger.DataOptions(source="jets.root"), tmp_path, 1, silent)
@@ -126,11 +192,20 @@ def test_a_data_source_of_unknown_kind_is_refused(tmp_path: Path) -> None:
 # --- with Keras -------------------------------------------------------------------------------------------------
 
 DENSE = {"architecture": "dense"}
+INTERACTION = {"architecture": "interaction"}
 
 
 @pytest.mark.keras
 @pytest.mark.parametrize(
-    ("options", "shape"), [({}, (16, 3)), ({"pooling": "sum"}, (8, 3)), (DENSE, (16, 3)), (DENSE, (16,))]
+    ("options", "shape"),
+    [
+        ({}, (16, 3)),
+        ({"pooling": "sum"}, (8, 3)),
+        (DENSE, (16, 3)),
+        (DENSE, (16,)),
+        (INTERACTION, (8, 3)),
+        (INTERACTION | {"pooling": "sum"}, (16, 3)),
+    ],
 )
 def test_networks_are_quantized_throughout_and_have_a_float_counterpart(
     options: dict[str, Any], shape: tuple[int, ...]
@@ -150,12 +225,17 @@ def test_networks_are_quantized_throughout_and_have_a_float_counterpart(
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("options", [{}, {"pooling": "sum"}, {"pooling": "maximum"}, DENSE], ids=str)
-def test_the_program_computes_what_keras_computes(options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"pooling": "sum"}, {"pooling": "maximum"}, DENSE, INTERACTION, INTERACTION | {"pooling": "sum"}],
+    ids=str,
+)
+@pytest.mark.parametrize("constituents", [8, 16, 32])
+def test_the_program_computes_what_keras_computes(options: dict[str, Any], constituents: int) -> None:
     pytest.importorskip("qkeras")
     import firmware_flows as ff
 
-    data = dataset(16, 3)
+    data = dataset(constituents, 3)
     network = tagger.build_network(tagger.NetworkOptions(**options), data, 1)
     rng = np.random.default_rng(3)
     # Untrained biases are zero; these are not.
@@ -166,10 +246,11 @@ def test_the_program_computes_what_keras_computes(options: dict[str, Any]) -> No
 
 
 @pytest.mark.keras
-def test_the_order_of_constituents_does_not_matter_to_deep_sets() -> None:
+@pytest.mark.parametrize("options", [{}, INTERACTION], ids=str)
+def test_the_order_of_constituents_does_not_matter(options: dict[str, Any]) -> None:
     pytest.importorskip("qkeras")
     data = dataset(16, 3)
-    network = tagger.build_network(tagger.NetworkOptions(), data, 1)
+    network = tagger.build_network(tagger.NetworkOptions(**options), data, 1)
     x = data.test.x
     assert np.array_equal(network.predict_on_batch(x), network.predict_on_batch(x[:, ::-1]))
 
@@ -183,6 +264,13 @@ def test_the_seed_decides_the_weights() -> None:
     assert not np.array_equal(kernels[0], kernels[2])
 
 
-def test_deep_sets_on_high_level_features_is_refused() -> None:
+@pytest.mark.parametrize("architecture", ["deep_sets", "interaction"])
+def test_sets_of_constituents_on_high_level_features_are_refused(architecture: str) -> None:
+    options = tagger.NetworkOptions.model_validate({"architecture": architecture})
     with pytest.raises(InputError, match="architecture: dense"):
-        tagger.build_network(tagger.NetworkOptions(), dataset(16, input_type=HIGH_LEVEL_INPUT_TYPE), 1)
+        tagger.build_network(options, dataset(16, input_type=HIGH_LEVEL_INPUT_TYPE), 1)
+
+
+def test_a_pair_needs_two_constituents() -> None:
+    with pytest.raises(InputError, match="constituents: 2"):
+        tagger.build_network(tagger.NetworkOptions.model_validate(INTERACTION), dataset(1, 3), 1)
