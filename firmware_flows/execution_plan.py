@@ -49,10 +49,10 @@ __all__ = ["CarrierError", "Plan"]
 
 Step = Callable[[Block], Array]
 
-BLOCK_BYTES = 1 << 19
-"""The widest value of a block: what stays in a core's own cache beside the weights."""
+BLOCK_BYTES = 1 << 20
+"""The widest value of a block: stays in a core's second cache, and is long enough that Python's share is small."""
 
-TILE = 4096
+TILE = 8192
 """A bias is repeated up to this many numbers: rows of a few dozen numbers are slow to add one by one."""
 
 
