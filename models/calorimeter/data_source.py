@@ -40,8 +40,8 @@ class DataOptions(BaseModel):
     test_cells: int = Field(40, ge=1, description="cells for evaluation and verification")
     past: int = Field(4, ge=0, le=60, description="samples before that of the deposit")
     future: int = Field(4, ge=0, le=20, description="samples after it; each is 25 ns of waiting")
-    empty_per_pulse: float = Field(1.5, ge=0.0, le=20.0, description="training: crossings without signal for each with")
-    test_empty_per_pulse: float = Field(4.0, ge=0.0, le=20.0, description="test: crossings without signal for each with")
+    empty_per_pulse: float = Field(1.5, ge=0.0, le=20.0, description="training: crossings without signal, per signal")
+    test_empty_per_pulse: float = Field(4.0, ge=0.0, le=20.0, description="test: crossings without signal, per signal")
     optimal_filter_samples: int = Field(5, ge=3, le=30, description="samples of the optimal filter to compare with")
     workers: int | None = Field(None, ge=1, description="processes at a time; absent: one a core")
 

@@ -84,4 +84,6 @@ def produce(
     The same for any number of workers. `progress(done, total)` counts samples. For `workers` and what is raised see
     `models.chunks.gather`.
     """
-    return concatenate(gather(plan(cells, seed, purpose, settings or GeneratorSettings()), directory, workers, progress))
+    return concatenate(
+        gather(plan(cells, seed, purpose, settings or GeneratorSettings()), directory, workers, progress)
+    )

@@ -1,4 +1,4 @@
-"""Simulated ADC samples of calorimeter cells at 40 MHz: signal and pile-up through the pulse shape, noise, digitisation.
+"""Simulated ADC samples of calorimeter cells at 40 MHz: signal, pile-up, pulse shape, noise, digitisation.
 
 Everything is linear up to the digitisation, so a cell is one product in the frequency domain and one inverse
 transform. About 10 million samples a second on one core.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +79,8 @@ def generate(cells: int, length: int, seed: int, settings: GeneratorSettings | N
     return CellSample(adc, energy, injected, filled)
 
 
-def _one_cell(length: int, rng: np.random.Generator, settings: GeneratorSettings) -> tuple[npt.NDArray[np.generic], ...]:
+def _one_cell(length: int, rng: np.random.Generator, settings: GeneratorSettings) -> tuple[npt.NDArray[Any], ...]:
+    """ADC counts, energy, injected energy and whether filled, of `length` crossings."""
     # What is deposited before the first crossing is still in the samples.
     total = length + PULSE_SAMPLES
     first = int(rng.integers(ORBIT))

@@ -58,8 +58,7 @@ class PileupSpectrum:
         where = crossings[rng.integers(0, crossings.size, count)]
         energy = rng.standard_exponential(count) * self.mean_mev
         energy[rng.random(count, dtype=np.float32) < self.tail_share] *= self.tail_factor
-        result: Floats = np.bincount(where, energy, minlength=filled.size)
-        return result
+        return np.bincount(where, energy, minlength=filled.size).astype(np.float64)
 
     def _moment(self, power: int) -> float:
         return 1.0 - self.tail_share + self.tail_share * self.tail_factor**power

@@ -76,7 +76,7 @@ class PulseShape:
 
     def times(self, samples: int = PULSE_SAMPLES) -> Floats:
         """When the samples are taken, ns after the deposit: sample 2 at the peak."""
-        return self.peak_ns + CROSSING_NS * (np.arange(samples) - PEAK_SAMPLE)
+        return self.peak_ns + CROSSING_NS * (np.arange(samples, dtype=np.float64) - PEAK_SAMPLE)
 
     def samples(self, samples: int = PULSE_SAMPLES) -> Floats:
         """The pulse as it is sampled, from the crossing of the deposit on."""
@@ -118,9 +118,7 @@ class PulseShape:
 
     def _step_slope(self, t: Any) -> Any:
         t = np.maximum(t, 0.0)
-        return sum(
-            c * ((n * t ** max(n - 1, 0)) - t**n / decay) * np.exp(-t / decay) for c, n, decay in self._terms
-        )
+        return sum(c * ((n * t ** max(n - 1, 0)) - t**n / decay) * np.exp(-t / decay) for c, n, decay in self._terms)
 
     def _step_integral(self, t: Any) -> Any:
         t = np.maximum(t, 0.0)
