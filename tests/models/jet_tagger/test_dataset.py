@@ -19,6 +19,7 @@ from models.jet_tagger.sample import (
     JetSample,
     class_index,
     concatenate,
+    is_sample_file,
     labels_from_one_hot,
     leading_constituents,
     load_sample,
@@ -56,6 +57,74 @@ def test_a_sample_survives_its_file_which_states_order_and_units(tmp_path: Path)
         assert tuple(file["labels"].attrs["classes"]) == CLASSES
         assert tuple(file["high_level"].attrs["features"]) == HIGH_LEVEL_FEATURES
         assert tuple(file["constituents"].attrs["units"]) == ("GeV", "1", "rad")
+
+
+@pytest.mark.parametrize("absent", [(), ("constituents",), ("high_level", "jet")])
+def test_a_sample_survives_parquet_which_states_order_and_units(tmp_path: Path, absent: tuple[str, ...]) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the physics extra")
+    sample = random_sample(30)
+    parts = {name: getattr(sample, name) for name in PARTS}
+    parts |= {name: parts[name][:, :0] for name in absent}
+    parts["jet"][:3] = np.nan  # a quantity that the source lacks
+    sample = JetSample(**parts)
+    path = tmp_path / "deep" / "jets.parquet"
+    save_sample(sample, path)
+    assert_same(load_sample(path), sample)
+    assert [p.name for p in path.parent.iterdir()] == ["jets.parquet"]
+    table = parquet.read_table(path)
+    assert table["class"].to_pylist() == [CLASSES[label] for label in sample.labels]
+    assert table.schema.metadata[b"classes"] == b'["g", "q", "W", "Z", "t"]'
+    units = {f.name: f.metadata[b"unit"].decode() for f in table.schema if f.name != "class"}
+    known = {"constituent_pt": "GeV", "constituent_phi_rel": "rad", "mass_mmdt": "GeV", "zlogz": "1", "jet_phi": "rad"}
+    assert units == units | {name: unit for name, unit in known.items() if name in units}
+    assert len(units) == 3 * (not absent or "high_level" in absent) + (16 + 4) * ("high_level" not in absent)
+
+
+def test_classes_of_parquet_are_names_whatever_their_codes(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the physics extra")
+    from pyarrow import parquet
+
+    path = tmp_path / "jets.parquet"
+    save_sample(random_sample(30), path)
+    table = parquet.read_table(path)
+    names = pyarrow.array(["t", "Z", "w"] * 10)
+    parquet.write_table(table.set_column(0, "class", names), path)
+    assert load_sample(path).labels.tolist() == [4, 3, 2] * 10
+
+
+@pytest.mark.parametrize("damage", ["absent", "empty", "cut", "text", "other parquet", "column gone", "class unknown"])
+def test_a_damaged_parquet_file_is_named(tmp_path: Path, damage: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the physics extra")
+    from pyarrow import parquet
+
+    path = tmp_path / "jets.parquet"
+    if damage != "absent":
+        save_sample(random_sample(30), path)
+    if damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:5000])
+    elif damage == "text":
+        path.write_text("g,q,w,z,t")
+    elif damage == "other parquet":
+        parquet.write_table(pyarrow.table({"class": ["g"]}), path)
+    elif damage == "column gone":
+        parquet.write_table(parquet.read_table(path).drop_columns(["zlogz"]), path)
+    elif damage == "class unknown":
+        table = parquet.read_table(path)
+        parquet.write_table(table.set_column(0, "class", pyarrow.array(["b"] * 30)), path)
+    with pytest.raises(SampleFileError, match=r"jets\.parquet") as caught:
+        load_sample(path)
+    assert caught.value.remedy
+
+
+def test_only_our_own_hdf5_is_taken_for_a_sample(tmp_path: Path) -> None:
+    save_sample(random_sample(3), tmp_path / "ours.h5")
+    with h5py.File(tmp_path / "public.h5", "w") as file:
+        file["jets"] = [1]
+    (tmp_path / "text.h5").write_text("no")
+    found = [is_sample_file(tmp_path / f"{name}.h5") for name in ("ours", "public", "text", "nothing")]
+    assert found == [True, False, False, False]
 
 
 def test_labels_stored_in_another_order_are_mapped_by_name(tmp_path: Path) -> None:
@@ -193,7 +262,7 @@ def test_workers_do_not_change_the_sample(tmp_path: Path) -> None:
 
 
 def test_importing_the_data_side_needs_no_physics_package() -> None:
-    names = ("pythia8mc", "fastjet", "awkward", "numba", "h5py", "tensorflow")
+    names = ("pythia8mc", "fastjet", "awkward", "numba", "h5py", "pyarrow", "tensorflow")
     code = (
         "import sys\n"
         "import models.jet_tagger, models.jet_tagger.dataset, models.jet_tagger.features\n"

@@ -14,6 +14,7 @@ from models.jet_tagger.evaluation import (
     accuracy,
     auc,
     background_efficiency,
+    compare,
     confusion_matrix,
     labels_of,
     measure,
@@ -118,6 +119,48 @@ def test_measure_gives_json_numbers_for_every_class() -> None:
 def test_measure_refuses_another_number_of_outputs() -> None:
     with pytest.raises(ValueError, match="5 classes"):
         measure(np.zeros((3, 4)), np.zeros(3), CLASSES)
+
+
+def test_measure_states_the_order_of_the_classes() -> None:
+    logits, labels = tagged()
+    metrics = measure(logits, labels, CLASSES)
+    assert metrics["classes"] == list(CLASSES) == list(metrics["auc"]) == list(metrics["class_accuracy"])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_a_loss_counts_the_events_that_one_form_alone_gets_right(pairs: list[tuple[bool, bool]]) -> None:
+    labels = np.ones(len(pairs), int)
+    reference, other = (np.array([[0.0, 1.0] if pair[i] else [1.0, 0.0] for pair in pairs]) for i in (0, 1))
+    lost = sum(a and not b for a, b in pairs)
+    gained = sum(b and not a for a, b in pairs)
+    total = len(pairs)
+    found = compare(reference, other, labels)
+    assert found["accuracy_loss"] == (lost - gained) / total
+    # McNemar: the variance of the difference of paired counts.
+    variance = (lost + gained - (lost - gained) ** 2 / total) / total**2
+    assert found["accuracy_loss_uncertainty"] == pytest.approx(variance**0.5, abs=1e-12)
+
+
+def test_the_assessment_states_classes_and_the_loss_against_the_float_form(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from firmware_flows.model_source import Split
+    from models.jet_tagger.assessment import evaluate
+
+    logits, labels = tagged()
+    outputs = {"float": logits, "quantized": np.round(logits), "bit-accurate": np.round(logits)}
+    evaluation = evaluate(Split(np.zeros((len(labels), 1)), labels), outputs, tmp_path)
+    assert "g, q, W, Z, t" in evaluation.remarks[0]
+    assert any("g, q, W, Z, t" in plot.caption for plot in evaluation.plots)
+    assert "accuracy_loss" not in evaluation.metrics["float"]
+    loss = evaluation.metrics["bit-accurate"]["accuracy_loss"]
+    expected = evaluation.metrics["float"]["accuracy"] - evaluation.metrics["bit-accurate"]["accuracy"]
+    assert loss == pytest.approx(expected, abs=1e-12)
+    assert (
+        "accuracy_loss"
+        not in evaluate(Split(np.zeros((len(labels), 1)), labels), {"bit-accurate": logits}, tmp_path).metrics[
+            "bit-accurate"
+        ]
+    )
 
 
 def test_remarks_count_events_classified_differently() -> None:

@@ -170,6 +170,43 @@ def test_arrays_are_sorted_and_their_class_order_is_the_callers(tmp_path: Path) 
         load_arrays(tmp_path / "x.npy", tmp_path / "short.npy", CLASSES)
 
 
+def test_arrays_of_features(tmp_path: Path) -> None:
+    features = np.random.default_rng(2).normal(size=(5, 16))
+    np.save(tmp_path / "x.npy", features)
+    np.save(tmp_path / "y.npy", np.eye(5))
+    sample = load_arrays(tmp_path / "x.npy", tmp_path / "y.npy", ("g", "q", "t", "w", "z"))
+    assert sample.labels.tolist() == [0, 1, 4, 2, 3]
+    np.testing.assert_array_equal(sample.high_level, features.astype(np.float32))
+    assert sample.constituents.shape == (5, 0, 3)
+    np.save(tmp_path / "x.npy", features[:, :15])
+    with pytest.raises(SampleFileError, match=r"shape \(5, 15\)"):
+        load_arrays(tmp_path / "x.npy", tmp_path / "y.npy", ("g", "q", "t", "w", "z"))
+
+
+@pytest.mark.shared_data
+@pytest.mark.keras
+@pytest.mark.parametrize("name", ["jet_hlf_qkeras6_pruned_a", "jet_hlf_qkeras6_pruned_b"])
+def test_a_network_of_others_trained_on_the_public_sample_reaches_its_accuracy_bit_for_bit(name: str) -> None:
+    """The tutorial's 16-64-32-32-5 at 6 bits: 0.76 on the public jets, from the bit-accurate emulation."""
+    pytest.importorskip("qkeras")
+    network = REAL.parents[1] / "models" / name / "model.h5"
+    jets = REAL.parent / "jets_hlf_5120"
+    if not network.exists() or not jets.is_dir():
+        pytest.skip("the real jets and networks are not beside the checkout (../shared/data)")
+    import firmware_flows as ff
+    import quantization
+    from models.jet_tagger.evaluation import accuracy
+
+    order = ("g", "q", "t", "w", "z")
+    sample = load_arrays(jets / "X.npy", jets / "y_onehot.npy", order)
+    program = ff.lower(quantization.load_keras(network), "ap_fixed<16,6,AP_RND,AP_SAT>")
+    logits = np.asarray(ff.emulate(program, sample.high_level))
+    ours = [order.index(name.lower()) for name in CLASSES]
+    assert 0.74 < accuracy(logits[:, ours], sample.labels.astype(np.int64)) < 0.78
+    # The trap: taken in the order of the Zenodo files, the same outputs are half wrong.
+    assert accuracy(logits, sample.labels.astype(np.int64)) < 0.5
+
+
 @pytest.mark.shared_data
 def test_real_jets_weigh_what_their_class_weighs() -> None:
     """The order g,q,w,z,t of these arrays is a finding, not a statement of their authors: this is the evidence."""
