@@ -21,7 +21,8 @@ from firmware_flows.hls import bridge, simulation, vendor
 from firmware_flows.hls.compiler import compile_library
 from firmware_flows.hls.errors import HlsConversionError, HlsSettingsError, ProjectError
 from firmware_flows.hls.graph import build_graph, possible_reuse_factors, require_hls4ml
-from firmware_flows.hls.plan import AP_BACKENDS, Plan, make_plan, multiplying_layers
+from firmware_flows.hls.plan import AP_BACKENDS, Plan
+from firmware_flows.hls.planner import make_plan, multiplying_layers
 from firmware_flows.hls.quiet import logger, quiet
 from firmware_flows.hls.readback import check_files, check_graph
 from firmware_flows.hls.settings import Settings, check_settings

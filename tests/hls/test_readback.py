@@ -10,7 +10,8 @@ import pytest
 
 from firmware_flows.hls import HlsTypeError
 from firmware_flows.hls.graph import build_graph
-from firmware_flows.hls.plan import Plan, make_plan, multiplying_layers
+from firmware_flows.hls.plan import Plan
+from firmware_flows.hls.planner import make_plan, multiplying_layers
 from firmware_flows.hls.quiet import quiet
 from firmware_flows.hls.readback import check_files, check_graph
 from firmware_flows.hls.settings import check_settings

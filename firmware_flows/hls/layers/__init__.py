@@ -1,0 +1,24 @@
+"""How each kind of Program layer is written in hls4ml: one file a family, as in `lowering`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from firmware_flows.hls.layers import activations, dense, merges, pooling, shapes
+from firmware_flows.hls.plan import Node
+from firmware_flows.program import Layer
+
+if TYPE_CHECKING:
+    from firmware_flows.hls.planner import Planner
+
+Handler = Callable[["Planner", Layer], Node]
+
+HANDLERS: dict[str, Handler] = {
+    **activations.HANDLERS,
+    **dense.HANDLERS,
+    **shapes.HANDLERS,
+    **merges.HANDLERS,
+    **pooling.HANDLERS,
+}
+"""Kind of layer -> its handler."""

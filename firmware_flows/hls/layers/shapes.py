@@ -1,0 +1,67 @@
+"""Layers that only rearrange."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from firmware_flows.hls.errors import HlsConversionError
+from firmware_flows.hls.plan import Node
+from firmware_flows.program import Layer
+
+if TYPE_CHECKING:
+    from firmware_flows.hls.planner import Planner
+
+
+def _reshape(p: Planner, layer: Layer) -> Node:
+    source = p.source(layer)
+    if p.stream and len(layer.shape) == 1 and layer.type.same_bits(source.type) and _only_read_by_dense(p, layer):
+        # hls4ml's dense gathers the packs of a stream itself; every other layer would read beyond the pack
+        return p.add(
+            layer, "Reshape", (source,), layer.shape, {"result": source.type},
+            attributes={"target_shape": [*layer.shape]},
+        )  # fmt: skip
+    return p.reshape(layer, source, layer.shape, t=layer.type)
+
+
+def _transpose(p: Planner, layer: Layer) -> Node:
+    source = p.source(layer)
+    if not layer.type.same_bits(source.type):  # as for a Reshape, the Program may have proven a narrower type
+        source = p.activation(layer, source, "linear", {"result": layer.type}, suffix="_cast")
+    perm = [int(axis) for axis in layer.attributes["perm"]]
+    if len(perm) > 3 or (p.stream and len(perm) != 2):
+        raise HlsConversionError(
+            layer.name, "perm", perm, "hls4ml transposes two axes, or three in parallel form", "reshape before it"
+        )
+    return p.add(layer, "Transpose", (source,), layer.shape, {"result": source.type}, attributes={"perm": perm})
+
+
+def _only_read_by_dense(p: Planner, layer: Layer) -> bool:
+    if any(output.name == layer.name for output in p.outputs.values()):
+        return False
+    readers = [x for x in p.layers if layer.name in x.inputs]
+    return len(readers) == 1 and readers[0].kind == "Dense"
+
+
+def _concatenate(p: Planner, layer: Layer) -> Node:
+    rank, axis = len(layer.shape), int(layer.attributes["axis"])
+    axis = axis % rank
+    if rank > 3:
+        raise HlsConversionError(
+            layer.name, "shape", layer.shape, "hls4ml concatenates at most three axes", "reshape before concatenating"
+        )
+    node = p.source(layer)
+    for number in range(1, len(layer.inputs)):
+        other = p.source(layer, number)
+        shape = list(node.shape)
+        shape[axis] += other.shape[axis]
+        last = number == len(layer.inputs) - 1
+        node = p.add(
+            layer, "Concatenate", (node, other), tuple(shape), {"result": layer.type},
+            suffix="" if last else f"_join{number}", attributes={"axis": axis + 1, "op": f"concatenate{rank}d"},
+        )  # fmt: skip
+    if len(layer.inputs) == 1:
+        return p.activation(layer, node, "linear", {"result": layer.type})
+    return node
+
+
+HANDLERS = {"Reshape": _reshape, "Transpose": _transpose, "Concatenate": _concatenate}
