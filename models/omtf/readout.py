@@ -1,0 +1,105 @@
+"""From the logits to what the trigger cuts on, in integers.
+
+The posterior of the 43 classes is a softmax, which firmware would compute as here: exp(z - largest z) from a table of
+integers, sums of integers, and a comparison with a constant for each threshold T,
+
+    1024 * (sum over classes above T) >= constant(T) * (sum over all classes).
+
+So the answer of the bit-accurate logits is exact on any machine, and float networks are read out by the same table.
+The most probable class would not do: a muon of low momentum is promoted whenever the posterior has a far tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .momentum_bins import CENTRES, CHARGE_OUTPUT, EDGES, N_BINS, N_OUTPUTS
+
+Integers = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
+
+STEPS_PER_UNIT = 256
+"""Logits are compared in steps of 1/256."""
+
+RANGE = 16
+"""Beyond this difference to the largest logit a class counts nothing."""
+
+SCALE_BITS = 20
+"""exp(0) = 2**20."""
+
+CONSTANT_BITS = 10
+"""Of the constant of a threshold."""
+
+
+def exponential_table() -> Integers:
+    """2**20 exp(-i / 256), rounded; the last entry is 0 and stands for everything beyond."""
+    steps = np.arange(RANGE * STEPS_PER_UNIT + 1)
+    table = np.rint(np.exp(-steps / STEPS_PER_UNIT) * 2.0**SCALE_BITS).astype(np.int64)
+    table[-1] = 0
+    return table
+
+
+def posterior(logits: npt.NDArray[Any]) -> Integers:
+    """Unnormalised posterior of the classes, integers (muons, 43), from outputs (muons, 44)."""
+    if logits.ndim != 2 or logits.shape[1] != N_OUTPUTS:
+        raise ValueError(f"the network has outputs of shape {logits.shape[1:]}, wanted ({N_OUTPUTS},)")
+    classes = logits[:, :N_BINS].astype(np.float64)
+    below = (classes.max(axis=1, keepdims=True) - classes) * STEPS_PER_UNIT
+    index = np.minimum(np.floor(below), RANGE * STEPS_PER_UNIT).astype(np.intp)
+    return exponential_table()[index]
+
+
+def first_bin_above(threshold: float) -> int:
+    """The lowest class whose momenta all exceed the threshold [GeV], which must be an edge of the classes."""
+    index = int(np.searchsorted(EDGES, threshold))
+    if index >= N_BINS or EDGES[index] != threshold:
+        raise ValueError(f"{threshold:g} GeV is no edge of the momentum classes")
+    return index + 1
+
+
+def sums(weights: Integers, threshold: float) -> tuple[Integers, Integers]:
+    """Posterior above a threshold [GeV], and all of it: two integers a muon."""
+    return weights[:, first_bin_above(threshold) :].sum(axis=1), weights.sum(axis=1)
+
+
+def score(weights: Integers, threshold: float) -> Doubles:
+    """Probability that pT exceeds the threshold [GeV], from `posterior`: the ratio of two integers."""
+    above, total = sums(weights, threshold)
+    return above / total
+
+
+def passes(weights: Integers, threshold: float, constant: int) -> npt.NDArray[np.bool_]:
+    """Whether muons pass a threshold [GeV]: the comparison of integers that firmware makes."""
+    above, total = sums(weights, threshold)
+    return np.asarray((above << CONSTANT_BITS) >= constant * total)
+
+
+def constant_for(scores: npt.NDArray[Any], efficiency: float) -> int:
+    """The largest constant that at least this share of muons with these scores passes."""
+    cut = np.quantile(scores, 1.0 - efficiency, method="lower")
+    return int(np.floor(cut * 2**CONSTANT_BITS))
+
+
+def hardware_pt(weights: Integers, thresholds: Sequence[float], constants: Sequence[int]) -> npt.NDArray[np.int64]:
+    """The trigger's 9-bit code pT / 0.5 GeV + 1 of the highest threshold passed with all below it; 0: none."""
+    code = np.zeros(len(weights), np.int64)
+    passed = np.ones(len(weights), np.bool_)
+    for threshold, constant in sorted(zip(thresholds, constants, strict=True)):
+        passed &= passes(weights, threshold, constant)
+        code[passed] = round(2.0 * threshold) + 1
+    return code
+
+
+def expected_pt(weights: Integers) -> Doubles:
+    """Geometric mean of pT under the posterior, GeV: the estimate whose resolution is quoted."""
+    result: Doubles = np.exp(weights @ np.log(CENTRES) / weights.sum(axis=1))
+    return result
+
+
+def charge(logits: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
+    """+1 where the last logit is positive, else -1: a sign bit."""
+    return np.where(logits[:, CHARGE_OUTPUT] > 0, np.int8(1), np.int8(-1))
