@@ -70,8 +70,8 @@ def resolution(values: Floats) -> tuple[float, float]:
 def measure(energy: Floats, truth: Truth) -> dict[str, Any]:
     """All numbers of one way to measure the energy, by name, as JSON values. Energies in MeV.
 
-    core: half the width of the middle 68 %. fake_rate: share of empty crossings given more than 240 MeV. efficiency:
-    share of pulses given more than that.
+    core: half the width of the middle 68 %. efficiency: share of pulses given more than 240 MeV. empty.rms: of what is
+    given in empty crossings; empty.fakes_per_million: of these crossings, how many are given more than 240 MeV.
     """
     off = residuals(energy, truth)
     pulse, empty = pulses(truth), truth.energy < EMPTY_MEV
@@ -91,7 +91,10 @@ def measure(energy: Floats, truth: Truth) -> dict[str, Any]:
     for name, chosen in samples.items():
         width, uncertainty = resolution(off[chosen])
         found[name] = {"resolution": width, "resolution_uncertainty": uncertainty, "bias": _mean(off[chosen])}
-    found["empty"] = {"rms": _mean(energy[empty] ** 2) ** 0.5, "fake_rate": _mean(energy[empty] > PULSE_MEV)}
+    found["empty"] = {
+        "rms": _mean(energy[empty] ** 2) ** 0.5,
+        "fakes_per_million": 1e6 * _mean(energy[empty] > PULSE_MEV),
+    }
     return found
 
 

@@ -38,7 +38,9 @@ _STYLES: dict[str, dict[str, Any]] = {
 
 _ENERGY_EDGES = np.array([240.0, 500.0, 1000.0, 1500.0, 2000.0, 2500.0, 3000.0, 3500.0, 4000.0, 4500.0, 5000.0])
 
-_GAP_EDGES = np.array([1.0, 4.0, 7.0, 10.0, 13.0, 16.0, 19.0, 22.0, 25.0, 28.0, 31.0, 35.0, 40.0, 46.0, 54.0, 64.0])
+_GAP_EDGES = np.array(
+    [1.0, 2.0, 4.0, 7.0, 10.0, 13.0, 16.0, 19.0, 22.0, 25.0, 28.0, 31.0, 35.0, 40.0, 46.0, 54.0, 64.0]
+)
 
 
 def plot_all(outputs: Mapping[str, npt.NDArray[Any]], truth: Truth, directory: Path) -> tuple[Plot, ...]:
@@ -68,7 +70,15 @@ def _against_gap(energies: Mapping[str, Floats], truth: Truth, path: Path) -> Pl
     )
     gap = np.where(truth.gap >= UNKNOWN_GAP, np.inf, truth.gap)
     return _profiles(
-        energies, truth, gap, _GAP_EDGES, "crossings since the previous signal", path, "Against the gap", caption
+        energies,
+        truth,
+        gap,
+        _GAP_EDGES,
+        "crossings since the previous signal",
+        path,
+        "Against the gap",
+        caption,
+        logarithmic=True,
     )
 
 
@@ -81,6 +91,8 @@ def _profiles(
     path: Path,
     title: str,
     caption: str,
+    *,
+    logarithmic: bool = False,
 ) -> Plot:
     figure, (upper, lower) = _figure(6.4, 5.6, rows=2, sharex=True)
     chosen = pulses(truth)
@@ -89,7 +101,10 @@ def _profiles(
         bias, width, error = binned(residuals(energy, truth)[chosen], by[chosen], edges)
         upper.errorbar(centres, width, error, label=name, linewidth=1.0, **_style(name))
         lower.plot(centres, bias, linewidth=1.0, **_style(name))
-    upper.set_ylim(bottom=0.0)
+    if logarithmic:
+        upper.set_yscale("log")
+    else:
+        upper.set_ylim(bottom=0.0)
     upper.set_ylabel("resolution [MeV]")
     lower.set_ylabel("bias [MeV]")
     lower.set_xlabel(label)

@@ -58,7 +58,7 @@ def test_resolution_and_bias_are_those_put_in() -> None:
         assert found[name]["resolution"] == pytest.approx(60.0, abs=4 * found[name]["resolution_uncertainty"])
     assert found["empty"]["rms"] == pytest.approx((60.0**2 + 7.0**2) ** 0.5, rel=0.03)
     # 240 MeV are 3.9 sigma.
-    assert found["empty"]["fake_rate"] < 5e-4
+    assert found["empty"]["fakes_per_million"] < 500.0
     assert found["efficiency"] == pytest.approx(1.0, abs=0.02)
 
 
@@ -75,7 +75,7 @@ def test_a_lost_pulse_counts_at_most_2_gev() -> None:
     lost = measure(np.zeros(true.energy.size), true)
     assert lost["bias"] > -2000.0
     assert lost["efficiency"] == 0.0
-    assert lost["empty"]["fake_rate"] == 0.0
+    assert lost["empty"]["fakes_per_million"] == 0.0
 
 
 def test_improvement_is_over_the_filter_with_maximum_finder_and_floors_apply() -> None:
