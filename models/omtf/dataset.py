@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from .candidates import Candidates
 from .errors import SampleError, SampleFileError
 from .generator import GENERATOR_VERSION, GeneratorSettings, generate
 from .golden_patterns import GoldenPatterns, Sorter, make_patterns
+from .sample import MuonSample
 
 MUONS_PER_CHUNK = 250_000
 """About a second of one core."""
@@ -47,7 +48,7 @@ class Production:
             pass
         counts = sizes(self.pattern_muons, MUONS_PER_CHUNK)
 
-        def muons():  # type: ignore[no-untyped-def]  # a generator of samples
+        def muons() -> Iterator[MuonSample]:
             for index, count in enumerate(counts):
                 if progress is not None:
                     progress("making golden patterns, muons", index * MUONS_PER_CHUNK, self.pattern_muons)

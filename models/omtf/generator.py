@@ -23,9 +23,9 @@ class GeneratorSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    spectrum: Spectrum = Field(Spectrum(), description="transverse momenta")
-    background: float = Field(0.04, ge=0.0, le=0.5, description="chance of one more hit in a layer")
-    scattering_tails: float = Field(0.03, ge=0.0, le=0.5, description="share of deflections that are much wider")
+    spectrum: Spectrum = Field(default=Spectrum(), description="transverse momenta")
+    background: float = Field(default=0.04, ge=0.0, le=0.5, description="chance of one more hit in a layer")
+    scattering_tails: float = Field(default=0.03, ge=0.0, le=0.5, description="share of much wider deflections")
 
 
 def generate(muons: int, seed: int, settings: GeneratorSettings | None = None) -> MuonSample:

@@ -192,7 +192,9 @@ def pattern_of(pt: npt.NDArray[np.float32], charge: npt.NDArray[np.int8]) -> npt
     return np.asarray(np.where(charge > 0, momentum, momentum + N_MOMENTA), np.intp)
 
 
-def make_patterns(samples: Iterator[MuonSample] | list[MuonSample], sorter: Sorter = Sorter.LIKELIHOOD) -> GoldenPatterns:
+def make_patterns(
+    samples: Iterator[MuonSample] | list[MuonSample], sorter: Sorter = Sorter.LIKELIHOOD
+) -> GoldenPatterns:
     """Patterns from simulated muons; samples are taken one at a time, so there may be more than memory holds.
 
     The mean angle is that of the hits between the first and the last hundredth, so that stray hits do not move it.
@@ -247,10 +249,11 @@ def _distances(distance: npt.NDArray[np.int64], row: npt.NDArray[np.int32], shif
     """Hits by distance -63 ... 63. Few of them are smoothed over neighbours, or single muons would be a pattern."""
     shifted = np.sign(distance) * (np.abs(distance) >> shift)
     inside = np.abs(shifted) < HALF_WIDTH
-    found = np.bincount(shifted[inside] + HALF_WIDTH - 1, weights=row[inside], minlength=2 * HALF_WIDTH - 1)
+    weights = row[inside].astype(np.float64)
+    found = np.bincount(shifted[inside] + HALF_WIDTH - 1, weights=weights, minlength=2 * HALF_WIDTH - 1)
     if found.sum() < 500:
         found = np.convolve(found, [0.25, 0.5, 0.25], "same")
-    return found
+    return np.asarray(found, np.float64)
 
 
 def _log_likelihood(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:

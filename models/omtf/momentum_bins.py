@@ -6,6 +6,7 @@ momenta above edge k - 1 up to and including edge k; class 0 stays empty, classe
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,5 +45,5 @@ def targets(pt: npt.NDArray[Any], charge: npt.NDArray[Any]) -> npt.NDArray[np.ui
 def names() -> tuple[str, ...]:
     """What each output stands for."""
     ranges = [f"pT <= {EDGES[0]:g}"]
-    ranges += [f"{low:g} < pT <= {high:g}" for low, high in zip(EDGES[:-2], EDGES[1:-1], strict=True)]
+    ranges += [f"{low:g} < pT <= {high:g}" for low, high in pairwise(EDGES[:-1])]
     return (*ranges, f"pT > {EDGES[-2]:g}", "positive charge")

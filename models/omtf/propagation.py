@@ -2,8 +2,8 @@
 
 After the coil a trajectory is a straight line that thin planes bend: its direction psi, and b = r sin(psi - phi), which
 is constant along a line. Hence phi(r) = psi - asin(b / r), and a drift tube measures psi - phi = asin(b / r).
-Inside the solenoid r p_phi - q B r^2 / 2 is conserved (the canonical angular momentum), so b at the coil is exact for any
-energy loss on the way. A plane at r_j that turns psi by delta changes b by r_j cos(psi - phi) delta.
+Inside the solenoid r p_phi - q B r^2 / 2 is conserved (the canonical angular momentum), so b at the coil is exact for
+any energy loss on the way. A plane at r_j that turns psi by delta changes b by r_j cos(psi - phi) delta.
 
 Lengths in metres, momenta in GeV, angles in radians. The constants marked "fitted" were fitted, all at once, to the
 mean angles in the patterns of the CMS trigger, which `tests/models/omtf/test_propagation.py` quotes, and to those of
@@ -103,8 +103,9 @@ def propagate(
     scattering = scattering or Scattering()
     muons = pt.size
     charge = charge.astype(np.float32)
-    slope = np.sinh(eta)
-    path = np.hypot(np.float32(1.0), slope), np.hypot(np.float32(1.0), slope) / slope
+    slope: Floats = np.sinh(eta)
+    # Path through a cylinder and through a disc, in units of their thickness.
+    path: tuple[Floats, Floats] = (np.cosh(eta), np.asarray(np.cosh(eta) / slope, np.float32))
     phi = np.empty((N_LAYERS, muons), np.float32)
     reached = np.empty((N_LAYERS, muons), np.bool_)
 
@@ -116,7 +117,8 @@ def propagate(
     psi, b = _turn(psi, b, np.float32(LOSS_RADIUS), _deflection(CALORIMETERS, momentum, path[0], rng, scattering))
     for plane, layers in _SEQUENCE:
         if plane is not None:
-            radius = np.float32(plane.position) if plane.barrel else np.float32(plane.position) / slope
+            radius: Floats | np.float32 = np.float32(plane.position)
+            radius = radius if plane.barrel else np.asarray(radius / slope, np.float32)
             # A muon that has left the barrel through its end meets no further iron of the barrel.
             inside = plane.position * slope < BARREL_Z_MAX if plane.barrel else np.ones(muons, np.bool_)
             # Along the transverse direction: E / (path sin(theta)) of a cylinder is the loss itself.
@@ -138,7 +140,7 @@ def propagate(
                 np.logical_and(z > BARREL_Z_MIN, z < BARREL_Z_MAX, out=reached[index])
                 bend = np.arcsin(_sine(b, np.float32(layer.position)))
             else:
-                radius = np.float32(layer.position) / slope
+                radius = np.asarray(np.float32(layer.position) / slope, np.float32)
                 np.logical_and(radius > layer.r_min, radius < layer.r_max, out=reached[index])
                 bend = np.arcsin(_sine(b, radius))
             reached[index] &= alive

@@ -51,7 +51,9 @@ def load_real_events(path: Path) -> RealEvents:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             columns = {name: archive[f"{_PART}_{name}"] for name in _COLUMNS}
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise SampleFileError(path, f"unreadable as events of the track finder ({error})", "Correct the path") from error
+        raise SampleFileError(
+            path, f"unreadable as events of the track finder ({error})", "Correct the path"
+        ) from error
     raw = columns["HITS"]
     if raw.ndim != 3 or raw.shape[1:] != (N_LAYERS, 2) or any(len(c) != len(raw) for c in columns.values()):
         raise SampleFileError(path, f"HITS has shape {raw.shape}, wanted (N, {N_LAYERS}, 2)", "Correct the path")

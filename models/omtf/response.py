@@ -1,7 +1,8 @@
 """What the chambers make of the muons that cross them: efficiency, resolution, digits, and hits of something else.
 
-The numbers are typical of the CMS muon chambers (CMS, JINST 13 (2018) P06015): positions of drift-tube and strip-chamber
-stubs to better than one unit of phi, resistive plates with strips of 5/16 degree, 94 to 97 % of the stubs found.
+The numbers are typical of the CMS muon chambers (CMS, JINST 13 (2018) P06015): positions of drift-tube and
+strip-chamber stubs to better than one unit of phi, resistive plates with strips of 5/16 degree, 94 to 97 % of the
+stubs found.
 """
 
 from __future__ import annotations

@@ -24,10 +24,10 @@ class Spectrum(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    inverse_share: float = Field(0.5, ge=0.0, le=1.0, description="share of the muons drawn flat in 1/pT")
-    pt_min: float = Field(2.5, gt=1.5, description="smallest pT, GeV")
-    pt_max: float = Field(200.0, description="largest pT of those flat in 1/pT, GeV")
-    flat_max: float = Field(110.0, description="largest pT of those flat in pT, GeV")
+    inverse_share: float = Field(default=0.5, ge=0.0, le=1.0, description="share of the muons drawn flat in 1/pT")
+    pt_min: float = Field(default=2.5, gt=1.5, description="smallest pT, GeV")
+    pt_max: float = Field(default=200.0, description="largest pT of those flat in 1/pT, GeV")
+    flat_max: float = Field(default=110.0, description="largest pT of those flat in pT, GeV")
 
     @model_validator(mode="after")
     def _ordered(self) -> Spectrum:
