@@ -22,6 +22,7 @@ from .evaluation import (
     energy_of,
     pulses,
     residuals,
+    resolution,
 )
 from .truth import Truth
 from .windows import UNKNOWN_GAP
@@ -102,7 +103,7 @@ def _profiles(
         upper.errorbar(centres, width, error, label=name, linewidth=1.0, **_style(name))
         lower.plot(centres, bias, linewidth=1.0, **_style(name))
     if logarithmic:
-        upper.set_yscale("log")
+        _logarithmic(upper, chosen.any())
     else:
         upper.set_ylim(bottom=0.0)
     upper.set_ylabel("resolution [MeV]")
@@ -121,8 +122,8 @@ def _overlapping(energies: Mapping[str, Floats], truth: Truth, path: Path) -> Pl
     for name, energy in energies.items():
         off = np.clip(residuals(energy, truth)[chosen], bins[0], bins[-1])
         style = {key: value for key, value in _style(name).items() if key in ("color", "linestyle")}
-        axes.hist(off, bins, histtype="step", label=f"{name}: {off.std():.0f} MeV", **style)
-    axes.set_yscale("log")
+        axes.hist(off, bins, histtype="step", label=f"{name}: {resolution(off)[0]:.0f} MeV", **style)
+    _logarithmic(axes, chosen.any())
     axes.set_xlabel("energy given less true transverse energy [MeV]")
     axes.set_ylabel(f"pulses per {bins[1] - bins[0]:g} MeV")
     _grid(axes)
@@ -142,7 +143,7 @@ def _fakes(energies: Mapping[str, Floats], truth: Truth, path: Path) -> Plot:
         share = 1.0 - np.searchsorted(ordered, thresholds, side="right") / max(ordered.size, 1)
         # What no event reached is not drawn, rather than at an arbitrary place of a logarithmic axis.
         axes.plot(thresholds, np.where(share > 0.0, share, np.nan), linewidth=1.0, label=name, **_style(name))
-    axes.set_yscale("log")
+    _logarithmic(axes, empty.any())
     axes.axvline(PULSE_MEV, color="grey", linewidth=0.6)
     axes.set_xlabel("threshold [MeV]")
     axes.set_ylabel("share of empty crossings above")
@@ -179,6 +180,12 @@ def _series(energies: Mapping[str, Floats], truth: Truth, path: Path) -> Plot:
         f"{PULSE_MEV:g} MeV. A pulse peaks two crossings after its deposit."
     )
     return _save(figure, path, "Time series", caption)
+
+
+def _logarithmic(axes: Any, anything: bool | np.bool_) -> None:
+    """A logarithmic axis, unless nothing is drawn: matplotlib warns of that."""
+    if anything:
+        axes.set_yscale("log")
 
 
 def _band(axes: Any) -> Any:

@@ -179,3 +179,15 @@ def test_multipliers_of_all_copies_are_counted() -> None:
 def test_plans_without_meaning_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingError):
         plan(**wrong)
+
+
+def test_a_sample_without_pulses_is_evaluated_all_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the plots extra")
+    true = truth(600)
+    quiet = Truth.of(np.where(np.array(list(COLUMNS)) == "injected", 0.0, true.table()))
+    found = calorimeter.evaluate(
+        Split(np.zeros((600, 9)), quiet.table()), {"bit-accurate": output(quiet, 50.0)}, tmp_path
+    )
+    assert np.isnan(found.metrics["bit-accurate"]["resolution"])
+    assert np.isnan(found.metrics["bit-accurate"]["improvement"]["overall"])
+    assert len(found.plots) == 5
