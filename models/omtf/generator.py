@@ -11,7 +11,7 @@ from .response import Chambers, respond
 from .sample import MuonSample, concatenate
 from .spectrum import Spectrum
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Part of the names of cached files: to be raised with every change of what a seed gives."""
 
 _BLOCK = 8192

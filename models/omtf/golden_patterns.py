@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -250,7 +251,9 @@ def _distances(distance: npt.NDArray[np.int64], row: npt.NDArray[np.int32], shif
     shifted = np.sign(distance) * (np.abs(distance) >> shift)
     inside = np.abs(shifted) < HALF_WIDTH
     weights = row[inside].astype(np.float64)
-    found = np.bincount(shifted[inside] + HALF_WIDTH - 1, weights=weights, minlength=2 * HALF_WIDTH - 1)
+    found: npt.NDArray[Any] = np.bincount(
+        shifted[inside] + HALF_WIDTH - 1, weights=weights, minlength=2 * HALF_WIDTH - 1
+    )
     if found.sum() < 500:
         found = np.convolve(found, [0.25, 0.5, 0.25], "same")
     return np.asarray(found, np.float64)

@@ -57,10 +57,10 @@ CALORIMETERS = Plane(True, LOSS_RADIUS, 0.0, 110.0, 1.36)
 
 YOKE: tuple[Plane, ...] = (
     Plane(True, 4.02, 0.348, 14.0, 0.50),  # the coil's outside and the first iron
-    Plane(True, 4.72, 0.188, 24.0, 0.65),  # between MB1 and MB2
-    Plane(True, 5.70, 0.225, 34.0, 0.80),  # between MB2 and MB3
-    Plane(False, 7.45, 0.558, 34.0, 0.70),  # YE1
-    Plane(False, 8.75, 0.290, 34.0, 0.70),  # YE2
+    Plane(True, 4.72, 0.188, 18.0, 0.65),  # between MB1 and MB2
+    Plane(True, 5.70, 0.225, 26.0, 0.80),  # between MB2 and MB3
+    Plane(False, 7.45, 0.558, 28.0, 0.70),  # YE1
+    Plane(False, 8.75, 0.290, 28.0, 0.70),  # YE2
 )
 """In the order in which a muon of the overlap region meets them: first out through the barrel, then the endcap."""
 

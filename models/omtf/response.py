@@ -1,8 +1,8 @@
 """What the chambers make of the muons that cross them: efficiency, resolution, digits, and hits of something else.
 
-The numbers are typical of the CMS muon chambers (CMS, JINST 13 (2018) P06015): positions of drift-tube and
-strip-chamber stubs to better than one unit of phi, resistive plates with strips of 5/16 degree, 94 to 97 % of the
-stubs found.
+Efficiencies are typical of the CMS muon chambers (CMS, JINST 13 (2018) P06015). Resolutions are those that reproduce,
+with the scattering of `propagation.py`, the spread of the angles in simulated CMS events (`real_events.py`) from 5 to
+70 GeV; resistive plates have strips of 5/16 degree.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class Chambers:
     rpc_barrel_efficiency: float = 0.95
     rpc_endcap_efficiency: float = 0.94
     bending_efficiency: float = 0.80
-    dt_resolution: float = 0.6
-    csc_resolution: float = 0.7
-    rpc_resolution: float = 1.6
-    bending_resolution: float = 4.0
+    dt_resolution: float = 0.35
+    csc_resolution: float = 0.35
+    rpc_resolution: float = 1.5
+    bending_resolution: float = 1.6
     background: float = 0.04
     near_share: float = 0.6
     near_width: float = 12.0
