@@ -42,6 +42,9 @@ class DataOptions(BaseModel):
         None, description="file or folder of simulated CMS events, evaluated as well; relative to the working directory"
     )
     workers: int | None = Field(None, ge=1, description="processes at a time; absent: one a core")
+    cache: Path | None = Field(
+        None, description="folder where patterns and candidates are kept, for several recipes; absent: the run's own"
+    )
 
     @property
     def generator(self) -> GeneratorSettings:
@@ -52,11 +55,12 @@ class DataOptions(BaseModel):
 def load_data(options: DataOptions, directory: Path, seed: int, progress: Progress) -> Dataset:
     """Candidates as inputs of the network.
 
-    Patterns and chunks of candidates are kept below `directory`; an interrupted production goes on. x: float32
+    Patterns and chunks of candidates are kept below `directory` (or `options.cache`); an interrupted production goes on. x: float32
     (muons, 44). y of the training and validation parts: uint8 (muons, 44), class and charge; of the test part:
     float32, the columns of `truth.COLUMNS`. Muons that the golden patterns do not find are in the test part alone,
     where they count as lost; real events come last in it.
     """
+    directory = options.cache.expanduser() if options.cache is not None else directory
     production = Production(options.pattern_muons, options.generator, options.sorter, seed)
 
     def produce(part: str, muons: int) -> Candidates:

@@ -61,8 +61,9 @@ def posterior(logits: npt.NDArray[Any]) -> Integers:
 
 def first_bin_above(threshold: float) -> int:
     """The lowest class that counts as above a threshold [GeV]: from the last edge that is not beyond 3/4 of it."""
-    edge = int(np.searchsorted(EDGES, READING_SHARE * threshold, side="right")) - 1
-    if not 0 <= edge < N_BINS - 1:
+    read_at = READING_SHARE * threshold
+    edge = int(np.searchsorted(EDGES, read_at, side="right")) - 1
+    if not EDGES[0] < read_at <= EDGES[-2]:
         raise ValueError(f"{threshold:g} GeV is no threshold that the momentum classes can tell")
     return edge + 1
 
