@@ -55,10 +55,10 @@ class DataOptions(BaseModel):
 def load_data(options: DataOptions, directory: Path, seed: int, progress: Progress) -> Dataset:
     """Candidates as inputs of the network.
 
-    Patterns and chunks of candidates are kept below `directory` (or `options.cache`); an interrupted production goes on. x: float32
-    (muons, 44). y of the training and validation parts: uint8 (muons, 44), class and charge; of the test part:
-    float32, the columns of `truth.COLUMNS`. Muons that the golden patterns do not find are in the test part alone,
-    where they count as lost; real events come last in it.
+    Patterns and chunks of candidates are kept below `directory` (or `options.cache`); an interrupted production goes
+    on. x: float32 (muons, 44). y of the training and validation parts: uint8 (muons, 44), class and charge; of the
+    test part: float32, the columns of `truth.COLUMNS`. Muons that the golden patterns do not find are in the test part
+    alone, where they count as lost; real events come last in it.
     """
     directory = options.cache.expanduser() if options.cache is not None else directory
     production = Production(options.pattern_muons, options.generator, options.sorter, seed)
