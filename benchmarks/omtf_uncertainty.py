@@ -36,7 +36,7 @@ def main() -> None:
 def table(study: Study) -> str:
     """Mean and spread over trainings, as Markdown."""
     lines = [
-        f"Rate / rate of golden patterns at equal 90 % efficiency: mean of {len(study.seeds)} trainings +- their spread",
+        f"Rate / rate of golden patterns at equal efficiency: mean of {len(study.seeds)} trainings +- their spread",
         "",
         "| form | " + " | ".join(f"{t:g} GeV" for t in THRESHOLDS) + " |",
         "|---" * (len(THRESHOLDS) + 1) + "|",
