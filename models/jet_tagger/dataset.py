@@ -7,19 +7,14 @@ production with the same seed uses the full chunks of a smaller one again.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
 
 from firmware_flows.files import hash_value
+from models.chunks import Progress, WorkerDiedError, gather
 
 from .errors import GeneratorError, SampleError, SampleFileError
 from .generator import GENERATOR_VERSION, GeneratorSettings, generate_chunk
@@ -29,8 +24,6 @@ __all__ = ["CLASSES", "JETS_PER_CHUNK", "JetSample", "load_sample", "produce", "
 
 JETS_PER_CHUNK = 1000
 """About four seconds of one core: long against starting PYTHIA (0.3 s), short against losing one to a kill."""
-
-Progress = Callable[[int, int], None]
 
 
 def produce(
@@ -54,22 +47,11 @@ def produce(
         raise SampleError("jets", f"wanted at least 1, got {jets}")
     settings = settings or GeneratorSettings()
     chunks = [_Chunk(name, count, sub_seed, settings) for name, count, sub_seed in plan(jets, seed)]
-    report = progress or (lambda done, total: None)
-
-    samples: dict[_Chunk, JetSample] = {}
-    for chunk in chunks:
-        cached = chunk.load(directory)
-        if cached is not None:
-            samples[chunk] = cached
-    done = sum(chunk.jets for chunk in samples)
-    report(done, jets)
-    missing = [chunk for chunk in chunks if chunk not in samples]
-    for chunk in _generate(missing, directory, workers or _available_cores()):
-        # Read back from the file even when made in this process: one path, whatever the number of workers.
-        samples[chunk] = load_sample(chunk.path(directory))
-        done += chunk.jets
-        report(done, jets)
-    return concatenate(samples[chunk] for chunk in chunks).shuffled(seed)
+    try:
+        samples = gather(chunks, directory, workers, progress)
+    except WorkerDiedError as error:
+        raise GeneratorError("a process that generates jets died", error.remedy) from error
+    return concatenate(samples).shuffled(seed)
 
 
 def plan(jets: int, seed: int) -> Iterator[tuple[str, int, int]]:
@@ -99,6 +81,13 @@ class _Chunk:
         }
         return directory / f"jets-{self.jet_class}-{hash_value(content)[:16]}.h5"
 
+    @property
+    def events(self) -> int:
+        return self.jets
+
+    def make(self, directory: Path) -> None:
+        save_sample(generate_chunk(self.jet_class, self.jets, self.seed, self.settings), self.path(directory))
+
     def load(self, directory: Path) -> JetSample | None:
         """The chunk's file if it is there and whole; a damaged one counts as absent."""
         try:
@@ -107,52 +96,3 @@ class _Chunk:
             return None
         whole = len(sample) == self.jets and bool((sample.labels == class_index(self.jet_class)).all())
         return sample if whole else None
-
-
-def _make(chunk: _Chunk, directory: Path) -> None:
-    save_sample(generate_chunk(chunk.jet_class, chunk.jets, chunk.seed, chunk.settings), chunk.path(directory))
-
-
-def _generate(chunks: list[_Chunk], directory: Path, workers: int) -> Iterator[_Chunk]:
-    """Make the files of `chunks`, yielding each when it is there."""
-    if workers == 1 or len(chunks) <= 1:
-        for chunk in chunks:
-            _make(chunk, directory)
-            yield chunk
-        return
-    pool = ProcessPoolExecutor(
-        max_workers=min(workers, len(chunks)),
-        mp_context=get_context("spawn"),
-        initializer=_start_worker,
-    )
-    try:
-        futures = {pool.submit(_make, chunk, directory): chunk for chunk in chunks}
-        for future in as_completed(futures):
-            future.result()
-            yield futures[future]
-    except BrokenProcessPool as error:
-        raise GeneratorError(
-            "a process that generates jets died", "Run again with fewer workers; finished chunks are kept"
-        ) from error
-    finally:
-        # On an interrupt the workers finish their present chunk, which is then cached, and take no other.
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    # Ctrl-C reaches the whole process group; only the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A parent that was killed cannot tell its workers, who would wait for it for ever.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        # Not sys.exit, which would end this thread alone. A half-written file has a temporary name.
-        os._exit(1)
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

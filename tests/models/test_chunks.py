@@ -109,3 +109,24 @@ def test_a_worker_that_dies_is_told_and_the_others_chunks_are_kept(tmp_path: Pat
     assert "finished chunks are kept" in error
     assert count == "3"
     assert WorkerDiedError().exit_code == 2
+
+
+def test_workers_end_with_a_parent_that_was_killed() -> None:
+    code = (
+        "import os, signal, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from multiprocessing import get_context\n"
+        "from models.chunks import start_worker\n"
+        "pool = ProcessPoolExecutor(1, mp_context=get_context('spawn'), initializer=start_worker)\n"
+        "print(pool.submit(os.getpid).result(), flush=True)\n"
+        "pool.submit(time.sleep, 100)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    root = Path(models.chunks.__file__).parents[1]
+    # communicate() returns only when every holder of the pipe, the worker among them, is gone.
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    output, _ = parent.communicate(timeout=30)
+    assert parent.returncode < 0
+    assert output.strip().isdigit()

@@ -271,24 +271,3 @@ def test_importing_the_data_side_needs_no_physics_package() -> None:
     )
     root = Path(dataset.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
-
-
-def test_workers_end_with_a_parent_that_was_killed() -> None:
-    code = (
-        "import os, signal, time\n"
-        "from concurrent.futures import ProcessPoolExecutor\n"
-        "from multiprocessing import get_context\n"
-        "from models.jet_tagger.dataset import _start_worker\n"
-        "pool = ProcessPoolExecutor(1, mp_context=get_context('spawn'), initializer=_start_worker)\n"
-        "print(pool.submit(os.getpid).result(), flush=True)\n"
-        "pool.submit(time.sleep, 100)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    root = Path(dataset.__file__).parents[2]
-    # communicate() returns only when every holder of the pipe, the worker among them, is gone.
-    parent = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    output, _ = parent.communicate(timeout=30)
-    assert parent.returncode < 0
-    assert output.strip().isdigit()
