@@ -105,6 +105,13 @@ class Builder:
         )
         self._open = None
 
+    def take_back(self, layer: str) -> None:
+        """Remove the last layer and its instructions, which nothing has read yet. Raises ProgramError."""
+        if self._open is not None or not self.layers or self.layers[-1].name != layer:
+            raise ProgramError(f"layer {layer!r} is not the last one, so it cannot be taken back")
+        first = min(self.layers[-1].instructions, default=len(self.instructions))
+        del self.instructions[first:], self.intervals[first:], self.layers[-1]
+
     def build(self, outputs: Mapping[str, int], metadata: Mapping[str, Any] | None = None) -> Program:
         """The finished Program with these output ports. Raises ProgramError."""
         if self._open is not None:

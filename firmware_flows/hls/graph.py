@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def possible_reuse_factors(plan: Plan, settings: Settings) -> dict[str, int]:
     changes: dict[str, int] = {}
     for node in plan.nodes:
         if node.layer in settings.reuse_factor and "weight" in node.weights:
-            n_in, n_out = (int(n) for n in node.weights["weight"].shape[-2:])
+            n_in, n_out = prod(node.weights["weight"].shape[:-1]), node.shape[-1]
             valid = backend.get_valid_reuse_factors(n_in, n_out)
             if node.reuse_factor not in valid:
                 changes[node.layer] = int(backend.get_closest_reuse_factor(valid, node.reuse_factor))
@@ -94,7 +95,7 @@ def configuration(plan: Plan, settings: Settings, directory: Path) -> dict[str, 
 
 
 def _layer_configuration(node: Node, settings: Settings) -> dict[str, Any]:
-    names = ("result", "accum", "weight", "bias", "param")
+    names = ("result", "accum", "weight", "bias", "param", "scale", "table")
     config: dict[str, Any] = {
         "Precision": {name: to_hls4ml(node.types[name]) for name in names if name in node.types},
         "ReuseFactor": node.reuse_factor,
@@ -121,8 +122,10 @@ def layer_description(node: Node, hls4ml: Any) -> dict[str, Any]:
     for name, mantissas in node.weights.items():
         # float64 is exact: `weights_are_writable` has refused more than 53 bits
         description[f"{name}_data"] = np.ldexp(mantissas.astype(np.float64), -node.types[name].fractional)
-    if "table" in node.types:  # unused by these activations, but written
-        description["table_t"] = NamedType(f"{node.name}_table_t", precision("table"))
+    # types that hls4ml takes from the layer and not from its configuration
+    for name in ("table", "exp_table", "inv_table", "inv_inp", "inp_norm"):
+        if name in node.types:
+            description[f"{name}_t"] = NamedType(f"{node.name}_{name}_t", precision(name))
     for name in ("slope", "shift"):
         if name in node.types:
             description[f"{name}_prec"] = precision(name)

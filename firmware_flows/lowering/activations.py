@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from firmware_flows.errors import nearest
 from firmware_flows.fixed_point import FixedPoint, Overflow, Rounding
+from firmware_flows.lowering import rectifiers, steps, tables
 from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.graph import Node
-from firmware_flows.lowering.quantizers import activation_type, describe, setting
-from firmware_flows.program import CombineOperation
+from firmware_flows.lowering.quantizers import Weights, activation_type, describe, refuse_inexact, setting
+from firmware_flows.lowering.softmax import softmax
 
-SOFTMAX_REMARK = (
-    "softmax is dropped from firmware: the logits come out, and the class is the index of the largest (the first on "
-    "ties). Softmax keeps the order of its inputs, so no decision changes"
-)
+ONE = Weights(np.array(1, np.int64), 0)
+HALF = Weights(np.array(1, np.int64), 1)
 
 
 def apply(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
     """The activation of a layer, given as a function, a quantizer object or a QActivation's content."""
     name = activation if isinstance(activation, str) else _name(activation)
-    if name in _QUANTIZERS:
-        return _QUANTIZERS[name](context, node, field, activation, source)
-    if name in _FUNCTIONS:
-        return _FUNCTIONS[name](context, node, source)
-    valid = [*_QUANTIZERS, *_FUNCTIONS]
+    if name in _ACTIVATIONS:
+        return _ACTIVATIONS[name](context, node, field, activation, source)
     raise refuse(
         node,
         field,
         describe(activation),
-        "this activation is not converted yet" if name in _LATER else "unknown activation",
-        f"Use quantized_bits or quantized_relu; {nearest(name, valid)}",
+        _NEVER.get(name, "unknown activation"),
+        f"Use quantized_bits or quantized_relu; {nearest(name, list(_ACTIVATIONS))}",
     )
 
 
@@ -41,10 +39,12 @@ def _name(activation: Any) -> str:
     return str(getattr(activation, "__name__", None) or type(activation).__name__)
 
 
-_LATER = {
-    *("sigmoid", "tanh", "softplus", "elu", "selu", "exponential", "softsign", "hard_tanh", "hard_sigmoid", "gelu"),
-    *("silu", "swish", "binary", "ternary", "stochastic_binary", "stochastic_ternary", "quantized_po2"),
-    *("quantized_relu_po2", "quantized_ulaw", "quantized_hswish", "bernoulli"),
+_NEVER = {
+    **dict.fromkeys(("bernoulli", "stochastic_binary", "stochastic_ternary"), "random values have no bit-exact form"),
+    **dict.fromkeys(
+        ("gelu", "silu", "swish", "mish", "log_sigmoid", "hard_silu", "hard_swish"),
+        "hls4ml's C++ has no such function, so there is no hardware definition of it",
+    ),
 }
 # ---- quantizers
 
@@ -80,34 +80,13 @@ def _leaky_relu(context: Context, node: Node, field: str, q: Any, source: Signal
     have = context.type_of(source)
     wide = FixedPoint(t.integer + max(have.fractional, t.fractional), t.integer, True, Rounding.TRN, Overflow.SAT)
     limited = context.quantize(f"{node.name}_limit", source, wide)
-    b = context.builder
-    b.begin_layer(node.name, "LeakyRelu", [limited.layer])
-    ones = (1,) * len(context.shape_of(source))
-    zero = b.constant(np.zeros(ones, np.int64), 0)
-    above = b.combine(CombineOperation.MAXIMUM, limited.value, zero)
-    below = context.scaled(b.combine(CombineOperation.MINIMUM, limited.value, zero), 1, places)
-    value = b.cast(b.combine(CombineOperation.ADD, above, below), t)
-    b.end_layer(
-        value,
-        types={"slope": FixedPoint.holding(0, 1, places)},
-        attributes={"slope": slope},
-        arrays={"slope": np.array(1, dtype=np.int64)},
-    )
-    return Signal(value, node.name)
+    return rectifiers.leaky(context, node.name, limited, Weights(np.array(1, np.int64), places), t)
 
 
-def _hard_mode(node: Node, field: str, q: Any, real: str) -> None:
+def _hard_mode(node: Node, field: str) -> None:
     """QKeras' sigmoid and tanh are piecewise linear unless asked otherwise, per quantizer or globally."""
     from qkeras import quantizers
 
-    if setting(q, real, False):
-        raise refuse(
-            node,
-            f"{field}.{real}",
-            True,
-            "the real function needs a table, which is not converted yet",
-            f"{real}=False",
-        )
     mode = getattr(quantizers._sigmoid, "__name__", "?")
     if mode != "hard_sigmoid":
         raise refuse(
@@ -121,60 +100,88 @@ def _hard_mode(node: Node, field: str, q: Any, real: str) -> None:
 
 def _quantized_tanh(context: Context, node: Node, field: str, q: Any, source: Signal) -> Signal:
     """2 * hard_sigmoid(x) - 1 is x limited to [-1, 1], so a saturating cast is all of it."""
-    _hard_mode(node, field, q, "use_real_tanh")
-    return context.quantize(node.name, source, activation_type(node.name, field, q))
+    t = activation_type(node.name, field, q)
+    if setting(q, "use_real_tanh", False):
+        return tables.table(context, node.name, "tanh", source, t)
+    _hard_mode(node, field)
+    return context.quantize(node.name, source, t)
 
 
 def _quantized_sigmoid(context: Context, node: Node, field: str, q: Any, source: Signal) -> Signal:
-    _hard_mode(node, field, q, "use_real_sigmoid")
     if setting(q, "symmetric", False):
         raise refuse(node, f"{field}.symmetric", True, "no fixed-point type starts above zero", "symmetric=False")
     t = activation_type(node.name, field, q)
-    b = context.builder
-    b.begin_layer(node.name, "HardSigmoid", [source.layer])
-    half = b.constant(np.full((1,) * len(context.shape_of(source)), 1, np.int64), 1)
-    value = b.combine(CombineOperation.ADD, context.scaled(source.value, 1, 1), half)
-    value = b.cast(value, t)
-    half_type = FixedPoint.holding(0, 1, 1)
-    b.end_layer(value, types={"slope": half_type, "shift": half_type}, attributes={"slope": 0.5, "shift": 0.5})
-    return Signal(value, node.name)
+    if setting(q, "use_real_sigmoid", False):
+        return tables.table(context, node.name, "sigmoid", source, t)
+    _hard_mode(node, field)
+    return rectifiers.hard_sigmoid(context, node.name, source, HALF, t)
 
 
-_QUANTIZERS = {
-    "quantized_bits": _quantized_bits,
-    "quantized_linear": _quantized_bits,
-    "quantized_relu": _quantized_relu,
-    "quantized_tanh": _quantized_tanh,
-    "quantized_sigmoid": _quantized_sigmoid,
-}
+def _table_quantizer(context: Context, node: Node, field: str, q: Any, source: Signal) -> Signal:
+    """Quantizers whose values lie on no single grid of a few bits: a table of all of them."""
+    refuse_inexact(node.name, field, q)
+    return tables.quantizer_table(context, node.name, field, q, source, describe(q))
 
 
 # ---- functions
 
 
-def _linear(context: Context, node: Node, source: Signal) -> Signal:
+def _linear(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
     return source
 
 
-def _relu(context: Context, node: Node, source: Signal) -> Signal:
+def _relu(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
     return context.relu(node.name, source, None)
 
 
-def _softmax(context: Context, node: Node, source: Signal) -> Signal:
-    if context.graph.readers(node.output):
-        raise refuse(
-            node, "activation", "softmax", "is followed by other layers, so it cannot be dropped", "Put softmax last"
-        )
-    if len(context.shape_of(source)) != 1:
-        raise refuse(node, "shape", context.shape_of(source), "softmax of a vector only", "Flatten before it")
-    b = context.builder
-    b.begin_layer(node.name, "Argmax", [source.layer])
-    value = b.argmax(source.value)
-    b.end_layer(value, remarks=[SOFTMAX_REMARK], exact_in_keras=False)
-    return source
+def _relu6(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
+    return rectifiers.rectifier(context, node, source, maximum=6.0)
 
 
-_FUNCTIONS = {"linear": _linear, "relu": _relu, "softmax": _softmax}
+def _leaky(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
+    slope = inspect.signature(activation).parameters["negative_slope"].default
+    return rectifiers.rectifier(context, node, source, slope=slope)
+
+
+def _hard_tanh(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
+    """Keras' and QKeras' agree: x limited to [-1, 1]."""
+    return rectifiers.hard_tanh(context, node.name, source)
+
+
+def _hard_sigmoid(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
+    if str(getattr(activation, "__module__", "")).startswith("qkeras"):
+        return rectifiers.hard_sigmoid(context, node.name, source, HALF)
+    return rectifiers.hard_sigmoid(context, node.name, source, rectifiers.SIXTH, remark=rectifiers.SIXTH_REMARK)
+
+
+def _table_function(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
+    return tables.table(context, node.name, _name(activation), source)
+
+
+def _elu(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
+    return tables.table_below_zero(context, node.name, _name(activation), source, ONE)
+
+
+_ACTIVATIONS: dict[str, Callable[[Context, Node, str, Any, Signal], Signal]] = {
+    "quantized_bits": _quantized_bits,
+    "quantized_linear": _quantized_bits,
+    "quantized_relu": _quantized_relu,
+    "quantized_tanh": _quantized_tanh,
+    "quantized_sigmoid": _quantized_sigmoid,
+    "quantized_po2": _table_quantizer,
+    "quantized_relu_po2": _table_quantizer,
+    "binary": steps.binary,
+    "ternary": steps.ternary,
+    "linear": _linear,
+    "relu": _relu,
+    "relu6": _relu6,
+    "leaky_relu": _leaky,
+    "hard_tanh": _hard_tanh,
+    "hard_sigmoid": _hard_sigmoid,
+    **dict.fromkeys(tables.FUNCTIONS, _table_function),
+    **dict.fromkeys(tables.BELOW_ZERO, _elu),
+    "softmax": softmax,
+}
 
 
 # ---- layers
@@ -186,22 +193,24 @@ def _activation_layer(context: Context, node: Node) -> Signal:
 
 def _relu_layer(context: Context, node: Node) -> Signal:
     layer = node.operation
-    for field, value in (("max_value", layer.max_value), ("threshold", layer.threshold)):
-        if value:
-            raise refuse(node, field, value, "is not converted yet", f"Leave {field} out; a quantized_relu limits")
-    if layer.negative_slope:
-        raise refuse(
-            node,
-            "negative_slope",
-            layer.negative_slope,
-            "is not converted yet",
-            "Use quantized_relu with negative_slope, a power of two",
-        )
-    return context.relu(node.name, context.source(node), None)
+    slope = getattr(layer, "negative_slope", 0.0) or 0.0
+    return rectifiers.rectifier(
+        context,
+        node,
+        context.source(node),
+        getattr(layer, "max_value", None),
+        slope,
+        getattr(layer, "threshold", 0.0) or 0.0,
+    )
+
+
+def _elu_layer(context: Context, node: Node) -> Signal:
+    alpha = rectifiers.number(node, "alpha", node.operation.alpha)
+    return tables.table_below_zero(context, node.name, "elu", context.source(node), alpha)
 
 
 def _softmax_layer(context: Context, node: Node) -> Signal:
-    return _softmax(context, node, context.source(node))
+    return softmax(context, node, "activation", "softmax", context.source(node))
 
 
 def _identity(context: Context, node: Node) -> Signal:
@@ -212,6 +221,9 @@ LOWERINGS = {
     "QActivation": _activation_layer,
     "Activation": _activation_layer,
     "ReLU": _relu_layer,
+    "LeakyReLU": _relu_layer,
+    "PReLU": rectifiers.prelu,
+    "ELU": _elu_layer,
     "Softmax": _softmax_layer,
     # active in training only
     "Dropout": _identity,

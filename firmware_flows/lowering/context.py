@@ -24,11 +24,15 @@ class Signal:
 
 @dataclass
 class Context:
-    """One conversion. Lowerings read `signal_of` their inputs and return the Signal of their result."""
+    """One conversion. Lowerings read `signal_of` their inputs and return the Signal of their result.
+
+    `softmax`: what becomes of softmax layers, as `lower` was told.
+    """
 
     graph: Graph
     builder: Builder
     signals: dict[int, Signal] = field(default_factory=dict)
+    softmax: str = "logits"
 
     def sources(self, node: Node) -> list[Signal]:
         """The signals that a node takes, in order."""

@@ -12,6 +12,7 @@ from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.lowering.context import Context
 from firmware_flows.lowering.graph import Node, read
 from firmware_flows.lowering.inputs import lower_input
+from firmware_flows.lowering.softmax import CHOICES
 from firmware_flows.lowering.table import LOWERINGS, REMEDIES
 from firmware_flows.program import Program, ProgramError
 
@@ -20,15 +21,25 @@ def lower(
     keras_model: Any,
     input_type: FixedPoint | str | Mapping[str, FixedPoint | str] | None = None,
     metadata: Mapping[str, Any] | None = None,
+    softmax: str = "logits",
 ) -> Program:
     """The exact integer Program of a quantized Keras network.
 
     keras_model: functional or built sequential. input_type: the type in which real numbers enter, for all inputs or
     by input name; by default that of the quantizer behind the input. metadata: JSON values kept with the Program.
+    softmax: "logits" drops a softmax at the end and leaves its inputs; "stable" and "argmax" keep every softmax as
+    hls4ml's C++ of that name.
     Raises LoweringError, which names layer, field, value and remedy, for whatever cannot be converted exactly.
     """
     graph = read(keras_model)
-    context = Context(graph, Builder(graph.name))
+    if softmax not in CHOICES:
+        reason = (
+            "its sum of exponentials has no lower bound, so that 1 / sum leaves every table of fixed size"
+            if softmax == "latency"
+            else "no such form of softmax"
+        )
+        raise LoweringError(graph.name, "softmax", softmax, reason, _sentence(nearest(softmax, CHOICES)))
+    context = Context(graph, Builder(graph.name), softmax=softmax)
     given = _input_types(input_type, [n.name for n in graph.inputs], graph.name)
     for node in graph.inputs:
         lower_input(context, node, given.get(node.name))

@@ -99,7 +99,7 @@ def quantized_weights(layer: str, field: str, values: npt.ArrayLike, quantizer: 
     if not np.isfinite(trained).all():
         raise LoweringError(layer, field, "NaN or infinity", "weights must be finite", "Train again, or repair them")
     if quantizer is None:
-        weights = _on_grid(trained)
+        weights = grid_weights(trained)
         if weights.type.width > GRID_BITS:
             raise LoweringError(
                 layer,
@@ -112,7 +112,7 @@ def quantized_weights(layer: str, field: str, values: npt.ArrayLike, quantizer: 
         return weights
     refuse_inexact(layer, f"{field}_quantizer", quantizer)
     _refuse_scale(layer, field, quantizer)
-    weights = _on_grid(np.asarray(quantizer(trained), dtype=np.float32))
+    weights = grid_weights(np.asarray(quantizer(trained), dtype=np.float32))
     _check_bits(layer, field, weights, quantizer)
     return weights
 
@@ -159,7 +159,7 @@ def _check_bits(layer: str, field: str, weights: Weights, quantizer: Any) -> Non
             )
 
 
-def _on_grid(values: npt.NDArray[np.float32]) -> Weights:
+def grid_weights(values: npt.NDArray[np.float32]) -> Weights:
     """Floats as integers on the coarsest grid that holds them all, exactly."""
     mantissas, exponents = np.frexp(values.astype(np.float64))
     integers = np.ldexp(mantissas, 24).astype(np.int64)

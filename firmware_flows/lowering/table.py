@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from firmware_flows.lowering import activations, dense, merges, pooling, shapes
+from firmware_flows.lowering import activations, dense, merges, normalization, pooling, shapes
 from firmware_flows.lowering.context import Context, Signal
 from firmware_flows.lowering.graph import Node
 
@@ -16,10 +16,9 @@ LOWERINGS: dict[str, Lowering] = {
     **shapes.LOWERINGS,
     **merges.LOWERINGS,
     **pooling.LOWERINGS,
+    **normalization.LOWERINGS,
 }
 
 REMEDIES: dict[str, str] = {
     "Lambda": "Write it with layers that are converted",
-    "BatchNormalization": "Fold it into the layer before it: quantization.quantize_after_training does",
-    "QBatchNormalization": "Leave it out of the quantized network, or fold it into the layer before it",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from firmware_flows.hls.layers import activations, dense, merges, pooling, shapes
+from firmware_flows.hls.layers import activations, dense, merges, normalization, pooling, shapes, softmax, tables
 from firmware_flows.hls.plan import Node
 from firmware_flows.program import Layer
 
@@ -20,5 +20,8 @@ HANDLERS: dict[str, Handler] = {
     **shapes.HANDLERS,
     **merges.HANDLERS,
     **pooling.HANDLERS,
+    **normalization.HANDLERS,
+    **tables.HANDLERS,
+    **softmax.HANDLERS,
 }
 """Kind of layer -> its handler."""

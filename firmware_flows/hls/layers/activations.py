@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.hls.errors import HlsConversionError
 from firmware_flows.hls.layers.casts import check_cast
-from firmware_flows.hls.plan import Node
+from firmware_flows.hls.layers.normalization import scaled
+from firmware_flows.hls.plan import AP_BACKENDS, Node
 from firmware_flows.program import Layer
 
 if TYPE_CHECKING:
@@ -62,7 +64,52 @@ def _hard_sigmoid(p: Planner, layer: Layer) -> Node:
     return p.add(layer, "HardActivation", (source,), source.shape, types, attributes=attributes)
 
 
+def _hard_tanh(p: Planner, layer: Layer) -> Node:
+    """hls4ml's 2 * clip(x / 2 + 1 / 2, 0, 1) - 1."""
+    source, half = p.source(layer), p.constant_type(FixedPoint(1, 0, signed=False))
+    check_cast(layer, source.type.fractional + 1, source.type.width + 4, p.settings.backend)
+    types = {"result": layer.type, "table": layer.type, "slope": half, "shift": half}
+    attributes: dict[str, Any] = {"activation": "hard_tanh", "n_in": source.size, "slope": 0.5, "shift": 0.5}
+    return p.add(layer, "HardActivation", (source,), source.shape, types, attributes=attributes)
+
+
+def _prelu(p: Planner, layer: Layer) -> Node:
+    source, slope_type = p.source(layer), p.constant_type(layer.types["slope"])
+    if p.settings.backend not in AP_BACKENDS:
+        raise HlsConversionError(
+            layer.name, "backend", p.settings.backend, "PReLU is verified with Vitis and Vivado only",
+            "use Vitis or Vivado",
+        )  # fmt: skip
+    slopes = np.broadcast_to(layer.arrays["slope"], source.shape).reshape(-1).copy()
+    return p.add(
+        layer, "PReLU", (source,), source.shape, {"result": layer.type, "param": slope_type, "table": layer.type},
+        attributes={"activation": "prelu", "n_in": source.size}, weights={"param": slopes},
+    )  # fmt: skip
+
+
+def _relu_limited(p: Planner, layer: Layer) -> Node:
+    """min(max(x, 0), limit) as limit - max(limit - max(x, 0), 0): hls4ml's own knows only the limits 1 and 6."""
+    source, limit_type = p.source(layer), layer.types["limit"]
+    limit = np.asarray(layer.arrays["limit"]).reshape(1)
+    positive = p.activation(layer, source, "relu", {"result": _unsigned(source.type)}, suffix="_positive")
+    fractional = max(source.type.fractional, limit_type.fractional)
+    integer = 1 + max(positive.type.integer, limit_type.integer)
+    room = FixedPoint(integer + fractional, integer)
+    minus, minus_type = -np.ones(1, np.int64), FixedPoint(2, 2)
+    left = scaled(p, layer, positive, minus, minus_type, limit, limit_type, room, suffix="_room")
+    left = p.activation(layer, left, "relu", {"result": _unsigned(room)}, suffix="_left")
+    return scaled(p, layer, left, minus, minus_type, limit, limit_type, layer.type)
+
+
+def _unsigned(t: FixedPoint) -> FixedPoint:
+    """The same bits, for values that are not negative."""
+    return FixedPoint(t.width, t.integer, signed=False)
+
+
 HANDLERS = {
+    "HardTanh": _hard_tanh,
+    "PRelu": _prelu,
+    "ReluLimited": _relu_limited,
     "Input": _input,
     "Quantize": _quantize,
     "Relu": _relu,
