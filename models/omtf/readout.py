@@ -41,6 +41,9 @@ READING_SHARE = 0.75
 """Where the posterior is read for a threshold, as a share of it."""
 
 
+_BLOCK = 8192
+
+
 def exponential_table() -> Integers:
     """2**20 exp(-i / 256), rounded; the last entry is 0 and stands for everything beyond."""
     steps = np.arange(RANGE * STEPS_PER_UNIT + 1)
@@ -53,10 +56,14 @@ def posterior(logits: npt.NDArray[Any]) -> Integers:
     """Unnormalised posterior of the classes, integers (muons, 43), from outputs (muons, 44)."""
     if logits.ndim != 2 or logits.shape[1] != N_OUTPUTS:
         raise ValueError(f"the network has outputs of shape {logits.shape[1:]}, wanted ({N_OUTPUTS},)")
-    classes = logits[:, :N_BINS].astype(np.float64)
-    below = (classes.max(axis=1, keepdims=True) - classes) * STEPS_PER_UNIT
-    index = np.minimum(np.floor(below), RANGE * STEPS_PER_UNIT).astype(np.intp)
-    return exponential_table()[index]
+    table = exponential_table()
+    weights = np.empty((len(logits), N_BINS), np.int64)
+    for start in range(0, len(logits), _BLOCK):
+        classes = logits[start : start + _BLOCK, :N_BINS].astype(np.float64)
+        below = (classes.max(axis=1, keepdims=True) - classes) * STEPS_PER_UNIT
+        index = np.minimum(below, RANGE * STEPS_PER_UNIT).astype(np.intp)  # cut off towards zero: the floor
+        weights[start : start + _BLOCK] = table[index]
+    return weights
 
 
 def first_bin_above(threshold: float) -> int:
