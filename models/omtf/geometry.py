@@ -32,9 +32,6 @@ PHIB_LIMIT = 511
 NO_HIT = 9999
 """What a layer without a hit holds; no angle is as large."""
 
-SECTOR_EDGE_PHI = 2000
-"""Angles relative to the processor's edge are smaller than this; so are differences of two of them."""
-
 
 class Technology(StrEnum):
     """Drift tubes, cathode strip chambers, resistive plate chambers; the bending angle is a drift tube's second one."""

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from .evaluation import (
     EFFICIENCY,
-    GOLDEN,
     PRESENT,
     THRESHOLDS,
     Answer,
@@ -75,6 +74,3 @@ def measure_real(truth: Truth, answers: Mapping[str, Answer]) -> dict[str, dict[
         }
         for form, answer in answers.items()
     }
-
-
-__all__ = ["GOLDEN", "PRESENT", "common", "measure_real", "weighted"]
