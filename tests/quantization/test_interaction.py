@@ -18,7 +18,7 @@ pytest.importorskip("qkeras")
 
 from quantization import TrainingSettings, load_keras, quantize_after_training, train  # noqa: E402
 from quantization.backend import import_keras  # noqa: E402
-from quantization.networks import interaction_network, pair_matrices  # noqa: E402
+from quantization.networks import interaction_network, pair_matrices, pooled_bits  # noqa: E402
 from quantization.schemes import Bits, Scheme  # noqa: E402
 
 SCHEME = Scheme(Bits(10, 3), Bits(8, 1), Bits(8, 1), Bits(8, 3), Bits(8, 3))
@@ -60,6 +60,21 @@ def test_a_column_is_an_ordered_pair_and_every_pair_is_there_once() -> None:
     assert set(np.unique(receivers)) == set(np.unique(senders)) == {0.0, 1.0}
     assert (receivers.sum(axis=0) == 1).all()
     assert (senders.sum(axis=0) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("pooling", "constituents", "bits"),
+    [
+        ("maximum", 16, Bits(8, 2)),
+        ("sum", 4, Bits(8, 2)),
+        ("sum", 16, Bits(10, 4)),
+        ("average", 8, Bits(10, 2)),
+        ("average", 16, Bits(10, 2)),
+        ("average", 32, Bits(11, 2)),
+    ],
+)
+def test_a_pool_is_finer_or_wider_than_its_terms(pooling: str, constituents: int, bits: Bits) -> None:
+    assert pooled_bits(Bits(8, 2), constituents, pooling) == bits
 
 
 def test_it_computes_the_effects_of_every_sender_on_every_receiver() -> None:
