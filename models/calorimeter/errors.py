@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from firmware_flows.errors import InputError
+from models.errors import SampleFileError
+
+__all__ = ["SampleFileError", "SettingError"]
 
 
 class SettingError(InputError):
@@ -15,13 +16,3 @@ class SettingError(InputError):
         self.value = value
         self.reason = reason
         super().__init__(f"{field} = {value!r}: {reason}")
-
-
-class SampleFileError(InputError):
-    """A file that cannot be read as a sample of cells; `path` names it, `remedy` says what to do."""
-
-    def __init__(self, path: Path, problem: str, remedy: str) -> None:
-        self.path = path
-        self.problem = problem
-        self.remedy = remedy
-        super().__init__(f"{path}: {problem}. {remedy}")

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from firmware_flows.errors import FirmwareFlowsError, InputError, nearest
+from models.errors import SampleError, SampleFileError
 
-
-class SampleError(InputError):
-    """Arrays that do not form a jet sample; `part` names the array at fault."""
-
-    def __init__(self, part: str, problem: str) -> None:
-        self.part = part
-        self.problem = problem
-        super().__init__(f"{part}: {problem}")
-
-
-class SampleFileError(InputError):
-    """A file that cannot be read as a jet sample; `path` names it, `remedy` says what to do."""
-
-    def __init__(self, path: Path, problem: str, remedy: str) -> None:
-        self.path = path
-        self.problem = problem
-        self.remedy = remedy
-        super().__init__(f"{path}: {problem}. {remedy}")
+__all__ = ["GeneratorError", "SampleError", "SampleFileError", "UnknownClassError"]
 
 
 class UnknownClassError(InputError):

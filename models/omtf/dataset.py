@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.chunks import chunk_seed, content_name, gather, sizes
+from models.errors import SampleError, SampleFileError
 
 from .candidates import Candidates
-from .errors import SampleError, SampleFileError
 from .generator import GENERATOR_VERSION, GeneratorSettings, generate
 from .golden_patterns import GoldenPatterns, Sorter, make_patterns
 from .sample import MuonSample

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_flows.files import atomic_path
+from models.errors import SampleFileError
 
 from .candidates import Candidates
-from .errors import SampleFileError
 from .geometry import BENDING_LAYERS, LAYERS, N_LAYERS, N_REFERENCES, NO_HIT, Technology
 from .hits import choose_reference, relative_to_reference
 from .sample import MuonSample

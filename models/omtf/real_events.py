@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .errors import SampleFileError
+from models.errors import SampleFileError
+
 from .geometry import N_LAYERS, NO_HIT
 from .sample import MuonSample
 

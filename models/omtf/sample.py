@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import SampleError, SampleFileError
+from models.errors import SampleError, SampleFileError
+
 from .geometry import N_LAYERS, NO_HIT
 from .tables import read_table, write_table
 

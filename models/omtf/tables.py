@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_flows.files import atomic_path
-
-from .errors import SampleFileError
+from models.errors import SampleFileError
 
 _REMEDY = "Delete it and produce the data again"
 

@@ -10,10 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 import models.omtf as omtf
+from models.errors import SampleError
 from models.omtf import dataset
 from models.omtf.candidates import Candidates
 from models.omtf.dataset import Production
-from models.omtf.errors import SampleError
 from models.omtf.generator import GeneratorSettings
 from models.omtf.golden_patterns import Sorter
 from models.omtf.truth import COLUMNS, unpack

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.omtf.errors import SampleError, SampleFileError
+from models.errors import SampleError, SampleFileError
 from models.omtf.generator import GeneratorSettings, generate
 from models.omtf.geometry import BENDING_LAYERS, ETA_MAX, ETA_MIN, N_LAYERS, NO_HIT, PHIB_LIMIT
 from models.omtf.response import HALF_STRIP, Chambers

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.errors import SampleFileError
 from models.omtf.candidates import Candidates
-from models.omtf.errors import SampleFileError
 from models.omtf.generator import generate
 from models.omtf.geometry import BENDING_LAYERS, LAYERS, NO_HIT, REFERENCE_LAYERS, Technology
 from models.omtf.golden_patterns import (

@@ -9,7 +9,7 @@ import pytest
 
 import models.omtf as omtf
 from firmware_flows.model_source import Split
-from models.omtf.errors import SampleFileError
+from models.errors import SampleFileError
 from models.omtf.evaluation import GOLDEN, PRESENT
 from models.omtf.generator import generate
 from models.omtf.geometry import BENDING_LAYERS, N_LAYERS, NO_HIT

@@ -1,4 +1,4 @@
-"""What can go wrong with muon data."""
+"""What can go wrong with the data of any reference model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from firmware_flows.errors import InputError
 
 
 class SampleError(InputError):
-    """Arrays that do not form a sample of muons; `part` names the array at fault."""
+    """Arrays that do not form a sample; `part` names the array at fault."""
 
     def __init__(self, part: str, problem: str) -> None:
         self.part = part
@@ -17,7 +17,7 @@ class SampleError(InputError):
 
 
 class SampleFileError(InputError):
-    """A file that cannot be read as muons; `path` names it, `remedy` says what to do."""
+    """A file that cannot be read as a sample; `path` names it, `remedy` says what to do."""
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         self.path = path
