@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,3 +82,29 @@ def test_binary_of_inputs_beyond_float32_is_no_matter_of_keras() -> None:
     layer = ff.lower(model, input_type="ap_fixed<40,5>").layer("y")
     assert not layer.exact_in_keras
     assert "float32" in layer.remarks[0]
+
+
+@pytest.mark.cpp
+@pytest.mark.parametrize(("seed", "io"), [(1, "stream"), (6, "parallel")])
+def test_random_layers_on_random_types_equal_the_compiled_cpp(seed: int, io: str, tmp_path: Path) -> None:
+    from random_elementwise import random_elementwise
+
+    program = random_elementwise(seed, layers=12)
+    project = ff.hls.write_project(program, tmp_path / "p", io=io)
+    rng = np.random.default_rng(seed)
+    x = (rng.normal(0, 6, (3000, 2, 3)) * np.exp2(rng.uniform(-6, 0, (3000, 1, 1)))).astype(np.float32)
+    wanted, found = ff.trace(program, x), project.trace(x)
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, wanted[name], err_msg=name)
+
+
+def test_the_program_survives_a_file_and_verification(elementwise: Any, tmp_path: Path) -> None:
+    program = elementwise.program
+    program.save(tmp_path / "net.ffp")
+    again = ff.load_program(tmp_path / "net.ffp")
+    assert again.digest == program.digest
+    assert [layer.remarks for layer in again.layers] == [layer.remarks for layer in program.layers]
+    verification = ff.verify(program, elementwise.x[:200], keras_model=elementwise.model, random_events=500)
+    assert verification.divergence is None
+    assert not verification.passed  # tables are the hardware's: without the C++ nothing is proven about the outputs
+    assert {f.name: f.compared for f in verification.forms}["Program, interpreted"] > 500
