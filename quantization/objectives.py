@@ -25,6 +25,13 @@ def final_activation(network: Any) -> str | None:
 
 def make_objective(network: Any, loss: Loss, targets: npt.NDArray[Any]) -> tuple[Any, list[Any]]:
     """The Keras loss and metrics for these targets; raises TrainingError where they do not fit the network."""
+    if loss is Loss.OWN:
+        if "compute_loss" not in vars(network):
+            raise TrainingError(
+                "loss: own, but the network brings none",
+                "Set network.compute_loss in build_network, or name a loss in the recipe",
+            )
+        return None, []
     outputs = int(network.output_shape[-1])
     end = final_activation(network)
     if loss is Loss.CROSSENTROPY:

@@ -24,6 +24,7 @@ class Loss(StrEnum):
     MSE = "mse"
     MAE = "mae"
     HUBER = "huber"
+    OWN = "own"  # the network's own `compute_loss`, set on the object by `build_network`
 
     @property
     def classifies(self) -> bool:

@@ -44,7 +44,7 @@ def _perform(run: Run) -> Outcome:
         results["float"] = _train(run, reference, "float", FLOAT)
         outputs.append(FLOAT)
     best = results["quantized"]["best"]
-    numbers = ", ".join(f"{k} {best[k]:.4f}" for k in ("val_loss", "val_accuracy") if k in best)
+    numbers = ", ".join(f"{k} {best[k]:.4g}" for k in ("val_loss", "val_accuracy") if k in best)
     return Outcome(
         outputs=tuple(outputs),
         summary=f"best epoch {results['quantized']['best_epoch']}: {numbers}",
@@ -84,7 +84,7 @@ def _train(run: Run, network: Any, form: str, file: str) -> dict[str, Any]:
         settings = settings.model_copy(update={"seed": run.recipe.seed})
 
     def progress(done: int, total: int, row: Mapping[str, float]) -> None:
-        shown = [f"{key} {row[key]:.4f}" for key in ("loss", "val_loss", "val_accuracy") if key in row]
+        shown = [f"{key} {row[key]:.4g}" for key in ("loss", "val_loss", "val_accuracy") if key in row]
         run.observer.progress(f"training the {form} network, epochs", done, total, ", ".join(shown))
 
     directory: Path = run.path(_CHECKPOINTS) / form

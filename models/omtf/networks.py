@@ -60,8 +60,7 @@ def _network(options: NetworkOptions, dataset: Dataset, seed: int, *, quantized:
     scheme = scheme_of(options, FixedPoint.parse(dataset.metadata["input_type"])) if quantized else None
     import_keras().utils.set_random_seed(seed)
     network = dense_network(dataset.event_shape, options.hidden, N_OUTPUTS, scheme, name="omtf")
-    # The trainer compiles the network with a loss for all outputs alike; `compute_loss` is where Keras lets a network
-    # have one of its own. On the object, not in a subclass, whose file nobody else could load.
+    # `loss: own` in the recipe. On the object, not in a subclass, whose file nobody else could load.
     network.compute_loss = compute_loss
     return network
 

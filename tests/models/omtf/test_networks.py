@@ -98,7 +98,7 @@ def test_a_short_training_already_beats_the_golden_patterns(tmp_path: Path) -> N
     )
     data = omtf.load_data(options, tmp_path, 1, lambda *call: None)
     network = omtf.build_network(NetworkOptions(), data, 1)
-    settings = quantization.TrainingSettings(epochs=6, learning_rate=0.004, loss="binary_crossentropy", seed=1)
+    settings = quantization.TrainingSettings(epochs=6, learning_rate=0.004, loss="own", seed=1)
     quantization.train(network, data, settings, tmp_path / "training")
     truth = unpack(data.test.y)
     answer = network_answer(ff.emulate(ff.lower(network), data.test.x))

@@ -32,7 +32,7 @@ def test_a_small_study_and_that_it_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("h5py", reason="needs the physics extra")
     options = omtf.DataOptions(muons=20_000, validation_muons=5000, test_muons=40_000, pattern_muons=50_000, workers=1)
     data = omtf.load_data(options, tmp_path, 1, lambda *call: None)
-    settings = TrainingSettings(epochs=2, learning_rate=0.004, loss="binary_crossentropy")
+    settings = TrainingSettings(epochs=2, learning_rate=0.004, loss="own")
     steps: list[str] = []
 
     def study() -> Study:
