@@ -56,6 +56,25 @@ def test_tables_equal_hls4mls_own_functions_for_every_input(tmp_path: Path) -> N
             np.testing.assert_array_equal(parallel, stream, err_msg=str(case))
 
 
+@pytest.mark.cpp
+def test_hls4mls_ternary_tanh_is_two_functions_and_wraps(tmp_path: Path) -> None:
+    """Parallel: thresholds at 1/2, on 2 * x wrapped to the input's type. Stream: thresholds at 1. Ours uses neither."""
+    from native_activations import Case, every_value
+
+    x = FixedPoint(8, 4)
+    ((parallel, stream),) = every_value([Case("ternary_tanh", x, DEFAULT, FixedPoint(2, 2))], tmp_path)
+    values = x.to_float(np.arange(x.minimum, x.maximum + 1))
+    np.testing.assert_array_equal(stream, np.where(values > 1, 1, np.where(values <= -1, -1, 0)))
+    assert parallel[values == 0.75] == 1
+    assert parallel[values == 4.5] == -1  # 9 has become -7
+
+
+def test_hls4mls_hard_sigmoid_has_the_slope_of_an_older_keras() -> None:
+    layers = pytest.importorskip("hls4ml.model.layers")
+    slope = next(a for a in layers.HardActivation._expected_attributes if a.name == "slope")
+    assert slope.default == 0.2  # Keras 3: 1/6, which ours rounds to 16 bits and says so
+
+
 @pytest.mark.parametrize("name", [*tables.FUNCTIONS, *tables.BELOW_ZERO])
 def test_tables_are_near_the_function_and_say_how_near(name: str) -> None:
     program = _program(name, FixedPoint(9, 4))
