@@ -19,6 +19,12 @@ from firmware_flows.fixed_point import FixedPoint
 AP_BACKENDS = ("Vitis", "Vivado")
 """Backends whose C++ uses ap_fixed and hls::stream; the others use ac_fixed, of two bits at least."""
 
+WITH_WINDOWS = (
+    *("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"),
+    *("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D"),
+)
+"""Layers of hls4ml that slide a window over positions."""
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
@@ -47,6 +53,12 @@ class Node:
     def size(self) -> int:
         """Number of elements of the result."""
         return prod(self.shape)
+
+    @property
+    def has_line_buffer(self) -> bool:
+        """Whether its C++ keeps the last rows of a stream in static variables."""
+        pointwise = self.attributes.get("filt_width", 1) == 1 and self.attributes.get("filt_height", 1) == 1
+        return self.kind in WITH_WINDOWS and not (self.kind in ("Conv1D", "Conv2D") and pointwise)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from firmware_flows.hls.plan import AP_BACKENDS, Node, Plan, Port, Traced
 from firmware_flows.hls.settings import Settings
 from firmware_flows.program import Layer, Program
 
-MULTIPLYING_KINDS = ("Dense",)
+MULTIPLYING_KINDS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D")
 """Kinds of layer that have a reuse factor of their own."""
 
 MAX_STREAM_READERS = 7

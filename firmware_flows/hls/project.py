@@ -105,7 +105,8 @@ class Project:
         self._require_simulation()
         self._check_weight_files()
         sizes = tuple(self.plan.node(port.node).size for port in self.plan.outputs)
-        return simulation.load(self.compile(), self.plan.input.size, sizes, bridge.trace_size(self.plan))
+        stateful = self.settings.io == "stream" and any(node.has_line_buffer for node in self.plan.nodes)
+        return simulation.load(self.compile(), self.plan.input.size, sizes, bridge.trace_size(self.plan), stateful)
 
     def _check_weight_files(self) -> None:
         """hls4ml's C++ ends the process when one is missing."""

@@ -21,7 +21,11 @@ from firmware_flows.type_notation import TypeNotationError
 INERT_TYPES = {"index": FixedPoint(1, 1, signed=False)}
 """Types that hls4ml always writes and that no C++ reads for our layers (indices of compressed weights)."""
 
-SAME_CLASS = {"Conv1D": ("Conv1D", "PointwiseConv1D"), "LeakyReLU": ("ParametrizedActivation",),
+SAME_CLASS = {"Conv1D": ("Conv1D", "PointwiseConv1D"), "Conv2D": ("Conv2D", "PointwiseConv2D"),
+              "MaxPooling1D": ("Pooling1D",), "AveragePooling1D": ("Pooling1D",),
+              "MaxPooling2D": ("Pooling2D",), "AveragePooling2D": ("Pooling2D",),
+              "GlobalAveragePooling2D": ("GlobalPooling2D",), "GlobalMaxPooling2D": ("GlobalPooling2D",),
+              "LeakyReLU": ("ParametrizedActivation",),
               "InputLayer": ("Input",), "GlobalAveragePooling1D": ("GlobalPooling1D",),
               "GlobalMaxPooling1D": ("GlobalPooling1D",)}  # fmt: skip
 """Names of hls4ml's classes that may stand for a planned one."""

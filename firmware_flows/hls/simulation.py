@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,18 @@ _lock = threading.Lock()
 
 
 class Library:
-    """A loaded library. `run` may be called from several threads."""
+    """A loaded library. `run` may be called from several threads.
 
-    def __init__(self, path: Path, input_size: int, output_sizes: tuple[int, ...], trace_size: int) -> None:
+    One that is `stateful` has static variables in its C++ (the line buffers of streamed windows): it runs one block
+    after another, whoever calls.
+    """
+
+    def __init__(
+        self, path: Path, input_size: int, output_sizes: tuple[int, ...], trace_size: int, stateful: bool
+    ) -> None:
         self.path = path
+        self.stateful = stateful
+        self._turn = threading.Lock()
         self.input_size = input_size
         self.output_sizes = output_sizes
         self.trace_size = trace_size
@@ -55,19 +64,23 @@ class Library:
         outputs = tuple(np.empty((events, size), np.int64) for size in self.output_sizes)
         pointers = (ctypes.c_void_p * len(outputs))(*(output.ctypes.data for output in outputs))
         message = ctypes.create_string_buffer(512)
-        result = self._run(x.ctypes.data, events, pointers, None if trace is None else trace.ctypes.data, message)
+        recorded = None if trace is None else trace.ctypes.data
+        with self._turn if self.stateful else nullcontext():
+            result = self._run(x.ctypes.data, events, pointers, recorded, message)
         if result:
             detail = message.value.decode(errors="replace")
             raise ProjectError(f"{self.path}: {RESULTS.get(result, result)}{': ' if detail else ''}{detail}")
         return outputs
 
 
-def load(path: Path, input_size: int, output_sizes: tuple[int, ...], trace_size: int) -> Library:
+def load(
+    path: Path, input_size: int, output_sizes: tuple[int, ...], trace_size: int, stateful: bool = False
+) -> Library:
     """The library at this path; its name holds a hash of its content, so that it is loaded once."""
     with _lock:
         key = str(path.resolve())
         if key not in _libraries:
-            _libraries[key] = Library(path, input_size, output_sizes, trace_size)
+            _libraries[key] = Library(path, input_size, output_sizes, trace_size, stateful)
         return _libraries[key]
 
 
@@ -96,6 +109,7 @@ def simulate_blocks(
     events = x.shape[0]
     outputs = tuple(np.empty((events, size), np.int64) for size in library.output_sizes)
     threads = max(1, workers if workers is not None else len(os.sched_getaffinity(0)))
+    threads = 1 if library.stateful else threads
     # small enough that all threads have work and the slowest does not leave the others idle
     block = max(1, min(BLOCK_EVENTS, -(-events // (4 * threads))))
     starts = list(range(0, events, block))

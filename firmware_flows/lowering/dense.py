@@ -21,14 +21,8 @@ def dense(context: Context, node: Node) -> Signal:
 
 
 def pointwise(context: Context, node: Node) -> Signal:
-    """Conv1D and QConv1D of kernel size 1."""
+    """Conv1D and QConv1D of kernel size 1 and stride 1, which `convolution` passes on."""
     layer = node.operation
-    for field, wanted in (("kernel_size", 1), ("strides", 1), ("dilation_rate", 1), ("groups", 1)):
-        value = getattr(layer, field)
-        if any(v != wanted for v in np.atleast_1d(value)):
-            raise refuse(
-                node, field, value, f"only {wanted} is converted yet (a dense layer per position)", f"Set {field}=1"
-            )
     if layer.data_format != "channels_last":
         raise refuse(node, "data_format", layer.data_format, "channels must be the last axis", "Use channels_last")
     return _affine(context, node, np.asarray(layer.kernel)[0])
@@ -64,4 +58,4 @@ def _affine(context: Context, node: Node, kernel: Any) -> Signal:
     return signal if plain else apply(context, node, "activation", activation, signal)
 
 
-LOWERINGS = {"Dense": dense, "QDense": dense, "Conv1D": pointwise, "QConv1D": pointwise}
+LOWERINGS = {"Dense": dense, "QDense": dense}

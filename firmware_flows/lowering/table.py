@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from firmware_flows.lowering import activations, dense, merges, normalization, pooling, shapes
+from firmware_flows.lowering import (
+    activations,
+    convolution,
+    dense,
+    local_pooling,
+    merges,
+    normalization,
+    padding,
+    pooling,
+    shapes,
+)
 from firmware_flows.lowering.context import Context, Signal
 from firmware_flows.lowering.graph import Node
 
@@ -16,6 +26,9 @@ LOWERINGS: dict[str, Lowering] = {
     **shapes.LOWERINGS,
     **merges.LOWERINGS,
     **pooling.LOWERINGS,
+    **convolution.LOWERINGS,
+    **local_pooling.LOWERINGS,
+    **padding.LOWERINGS,
     **normalization.LOWERINGS,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +24,12 @@ Progress = Callable[[str, int, int], None]
 
 INTERPRETED = 8192
 """Events of every group on which the emulator is also compared with the plain integer interpretation."""
+
+INTERPRETED_NUMBERS = 1 << 26
+"""Fewer events are interpreted where they would make more numbers than this: wide networks, as of images."""
+
+BLOCK_NUMBERS = 1 << 23
+"""Numbers that are held at once while a block of events is interpreted: 64 MB, and as much again while computing."""
 
 
 class Simulated(Protocol):
@@ -76,7 +83,7 @@ def verify(
         first = 0
         for block in _blocks(program, groups.get(group), random_events, seed):
             expected = _tuple(emulate(program, _as_events(block), raw=True))
-            if first < INTERPRETED or group not in ("data", "random"):
+            if _interprets(program, group, first):
                 coverage.add(list(interpret(program, _mantissas(program, block))))
             for tally in tallies:
                 tally.compare(program, group, first, block, expected)
@@ -151,14 +158,14 @@ class _Emulator:
     """The Program's plain integer interpretation, against the emulator's floating-point carriers."""
 
     name = "Program, interpreted"
-    reason = f"the first {INTERPRETED:,} events of each group are interpreted"
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.reason = f"the first {_interpreted(program):,} events of each group are interpreted"
 
     def outputs(self, block: Stimulus, group: str, first: int) -> Any:
         events = block[0].shape[0]
-        if first >= INTERPRETED and group in ("data", "random"):
+        if not _interprets(self.program, group, first):
             return np.zeros(events, dtype=bool), None
         values = list(interpret(self.program, _mantissas(self.program, block)))
         return np.ones(events, dtype=bool), [
@@ -262,11 +269,25 @@ def _locate(
 
 
 def _blocks(program: Program, stimulus: Stimulus | None, random_events: int, seed: int) -> Iterator[Stimulus]:
-    if stimulus is None:
-        yield from random_stimulus(program, random_events, seed)
-        return
-    for first in range(0, stimulus[0].shape[0], CHUNK):
-        yield [s[first : first + CHUNK] for s in stimulus]
+    length = min(CHUNK, max(16, BLOCK_NUMBERS // _numbers(program)))
+    for chunk in [stimulus] if stimulus is not None else random_stimulus(program, random_events, seed):
+        for first in range(0, chunk[0].shape[0], length):
+            yield [s[first : first + length] for s in chunk]
+
+
+def _numbers(program: Program) -> int:
+    """How many numbers the instructions make for one event."""
+    return sum(prod(i.shape) for i in program.instructions)
+
+
+def _interpreted(program: Program) -> int:
+    return min(INTERPRETED, max(64, INTERPRETED_NUMBERS // _numbers(program)))
+
+
+def _interprets(program: Program, group: str, first: int) -> bool:
+    """Whether the block that begins at this event of a group is interpreted; of small networks all built events are."""
+    limit = _interpreted(program)
+    return first < limit or (limit == INTERPRETED and group not in ("data", "random"))
 
 
 def _mantissas(program: Program, block: Stimulus) -> list[Integers]:

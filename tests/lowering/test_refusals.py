@@ -83,9 +83,9 @@ def test_soft_internal_sigmoid_is_refused() -> None:
 def test_unsupported_layer_names_it() -> None:
     import keras
 
-    model = keras.Sequential([keras.Input((8, 8, 1), name="x"), keras.layers.Conv2D(2, 3, name="conv")])
+    model = keras.Sequential([keras.Input((8, 8, 1), name="x"), keras.layers.Conv2DTranspose(2, 3, name="conv")])
     error = _refusal(model, input_type="ap_fixed<8,4>")
-    assert (error.layer, error.field, error.value) == ("conv", "type", "Conv2D")
+    assert (error.layer, error.field, error.value) == ("conv", "type", "Conv2DTranspose")
 
 
 def test_a_users_own_class_of_a_known_name_is_not_taken_for_it() -> None:

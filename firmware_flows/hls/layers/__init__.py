@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from firmware_flows.hls.layers import activations, dense, merges, normalization, pooling, shapes, softmax, tables
+from firmware_flows.hls.layers import (
+    activations,
+    convolution,
+    dense,
+    local_pooling,
+    merges,
+    normalization,
+    padding,
+    pooling,
+    shapes,
+    softmax,
+    tables,
+)
 from firmware_flows.hls.plan import Node
 from firmware_flows.program import Layer
 
@@ -20,6 +32,9 @@ HANDLERS: dict[str, Handler] = {
     **shapes.HANDLERS,
     **merges.HANDLERS,
     **pooling.HANDLERS,
+    **convolution.HANDLERS,
+    **local_pooling.HANDLERS,
+    **padding.HANDLERS,
     **normalization.HANDLERS,
     **tables.HANDLERS,
     **softmax.HANDLERS,

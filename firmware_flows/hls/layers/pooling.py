@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,17 +27,23 @@ POOLS = {"average": "GlobalAveragePooling1D", "maximum": "GlobalMaxPooling1D"}
 def _pool(p: Planner, layer: Layer) -> Node:
     source, operation = p.source(layer), str(layer.attributes["operation"])
     types = {"accum": layer.types["accum"], "result": layer.type}
-    if len(source.shape) != 2:
+    if len(source.shape) not in (2, 3):
         raise HlsConversionError(
             layer.name, "shape", source.shape, "pooling needs (positions, channels)", "reshape before pooling"
         )
-    positions, channels = source.shape
+    positions, channels = prod(source.shape[:-1]), source.shape[-1]
     check_cast(layer, types["accum"].fractional, types["accum"].width, p.settings.backend)
     if operation == "average" and p.settings.backend not in AP_BACKENDS:
         raise HlsConversionError(
             layer.name, "operation", operation,
             f"hls4ml's C++ for {p.settings.backend} averages without the accumulator's type and overflows",
             "use sum pooling, or Vitis or Vivado",
+        )  # fmt: skip
+    if operation in POOLS and len(source.shape) == 3:
+        return p.add(
+            layer, POOLS[operation].replace("1D", "2D"), (source,), (channels,), types,
+            attributes={"in_height": source.shape[0], "in_width": source.shape[1], "n_filt": channels,
+                        "data_format": "channels_last"},
         )  # fmt: skip
     if operation in POOLS:
         return p.add(
@@ -47,6 +54,8 @@ def _pool(p: Planner, layer: Layer) -> Node:
         raise HlsConversionError(
             layer.name, "operation", operation, "not a pooling of hls4ml", nearest(operation, ["sum", *POOLS])
         )
+    if len(source.shape) == 3:
+        source = p.reshape(layer, source, (positions, channels), "_rows")
     # hls4ml has no sum: swap the axes and multiply each channel's row of positions by a column of ones
     swapped = p.add(
         layer, "Transpose", (source,), (channels, positions), {"result": source.type},

@@ -1,0 +1,197 @@
+"""Networks of convolutions, pooling and padding, many layers in one: each branch of the input ends in an output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Layer = Callable[[Any], Any]
+
+WEIGHTS = "quantized_bits(4,0,alpha=1)"
+BIAS = "quantized_bits(5,1,alpha=1)"
+INPUT = "quantized_bits(7,2,alpha=1)"
+RELU = "quantized_relu(5,2)"
+
+_WORDS = {"kernel_quantizer": WEIGHTS, "bias_quantizer": BIAS, "bias_initializer": "random_normal"}
+_DEPTHWISE = {"depthwise_quantizer": WEIGHTS, "bias_quantizer": BIAS, "bias_initializer": "random_normal"}
+_SEPARABLE = {**_DEPTHWISE, "pointwise_quantizer": "quantized_bits(3,0,alpha=1)"}
+
+
+def branches(shape: Sequence[int], layers: dict[str, Layer | Sequence[Layer]], seed: int = 1, fan_out: int = 4) -> Any:
+    """A network with one output a branch; at most `fan_out` branches read one quantizer (streams have few readers)."""
+    import keras
+    from qkeras import QActivation
+
+    keras.utils.set_random_seed(seed)
+    x = keras.Input(tuple(shape), name="x")
+    first = QActivation(INPUT, name="q")(x)
+    outputs = []
+    signal = first
+    for number, branch in enumerate(layers.values()):
+        if number % fan_out == 0 and number:  # never a type that holds the last one: a layer of its own in firmware
+            signal = QActivation(f"quantized_bits(6,{number // fan_out % 2 + 1},alpha=1)", name=f"q{number}")(signal)
+        h = signal
+        for layer in branch if isinstance(branch, Sequence) else [branch]:
+            h = layer(h)
+        outputs.append(h)
+    return keras.Model(x, outputs, name="branches")
+
+
+def conv2d(filters: int, kernel: Any, **options: Any) -> Layer:
+    from qkeras import QConv2D
+
+    return QConv2D(filters, kernel, **{**_WORDS, **options})
+
+
+def conv1d(filters: int, kernel: Any, **options: Any) -> Layer:
+    from qkeras import QConv1D
+
+    return QConv1D(filters, kernel, **{**_WORDS, **options})
+
+
+def depthwise2d(kernel: Any, **options: Any) -> Layer:
+    from qkeras import QDepthwiseConv2D
+
+    return QDepthwiseConv2D(kernel, **{**_DEPTHWISE, **options})
+
+
+def separable(rank: int, filters: int, kernel: Any, **options: Any) -> Layer:
+    import qkeras
+
+    kind = qkeras.QSeparableConv1D if rank == 1 else qkeras.QSeparableConv2D
+    return kind(filters, kernel, **{**_SEPARABLE, **options})
+
+
+def plain(name: str, *values: Any, **options: Any) -> Layer:
+    """A Keras layer whose weights, if it has any, are multiples of 1/8."""
+    import keras
+    import numpy as np
+
+    def grid(shape: Sequence[int], dtype: Any = None) -> Any:
+        random = np.random.default_rng(sum(shape) + len(shape))
+        return (random.integers(-7, 8, tuple(shape)) / 8).astype(np.float32)
+
+    kind = getattr(keras.layers, name)
+    if "Depthwise" in name:
+        options = {"depthwise_initializer": grid, **options}
+    elif "Conv" in name:
+        options = {"kernel_initializer": grid, **options}
+    return kind(*values, **options)
+
+
+def relu(name: str = RELU) -> Layer:
+    from qkeras import QActivation
+
+    return QActivation(name)
+
+
+def image_layers() -> dict[str, Any]:
+    """Every layer of the family on (height, width, channels), with the settings that change what it computes."""
+    return {
+        "valid": conv2d(3, (3, 2)),
+        "same": conv2d(2, 3, padding="same"),
+        "strided": conv2d(2, (3, 3), strides=(2, 3), padding="same", activation=RELU),
+        "sparse": conv2d(2, 2, strides=3),
+        "row": conv2d(2, (1, 3), padding="same"),
+        "column": conv2d(2, (4, 1), use_bias=False),
+        "pointwise": conv2d(3, 1),
+        "pointwise strided": conv2d(2, 1, strides=2),
+        "dilated": conv2d(2, (2, 3), dilation_rate=(3, 2)),
+        "dilated same": conv2d(2, 3, dilation_rate=2, padding="same"),
+        "grouped": plain("Conv2D", 4, 2, groups=2),
+        "depthwise": depthwise2d(3),
+        "depthwise same": depthwise2d((2, 3), padding="same", strides=(2, 2), activation=RELU),
+        "depthwise multiplied": depthwise2d(2, depth_multiplier=3),
+        "depthwise dilated": depthwise2d(2, dilation_rate=(2, 2)),
+        "depthwise row": depthwise2d((1, 2)),
+        "separable": separable(2, 3, 3, padding="same", activation=RELU),
+        "separable valid": separable(2, 2, (2, 3), depth_multiplier=2, use_bias=False),
+        "maximum": plain("MaxPooling2D", 2),
+        "maximum of other steps": plain("MaxPooling2D", (3, 2), strides=(2, 1)),
+        "maximum same of signed": plain("MaxPooling2D", (2, 3), padding="same"),
+        "maximum same after ReLU": [relu(), plain("MaxPooling2D", (3, 2), padding="same")],
+        "average": plain("AveragePooling2D", 2),
+        "average of 6": plain("AveragePooling2D", (2, 3)),
+        "average same": plain("AveragePooling2D", 2, padding="same"),
+        "average same of 9": plain("AveragePooling2D", 3, strides=1, padding="same"),
+        "global average": plain("GlobalAveragePooling2D"),
+        "global maximum": plain("GlobalMaxPooling2D", keepdims=True),
+        "zeros": plain("ZeroPadding2D", ((1, 2), (0, 3))),
+        "cropped": plain("Cropping2D", ((1, 0), (2, 1))),
+        "larger": plain("UpSampling2D", (2, 3)),
+    }
+
+
+def row_layers() -> dict[str, Any]:
+    """Every layer of the family on (width, channels)."""
+    return {
+        "valid": conv1d(3, 3),
+        "same": conv1d(2, 4, padding="same", activation=RELU),
+        "strided": conv1d(2, 3, strides=2, padding="same"),
+        "sparse": conv1d(2, 2, strides=4),
+        "pointwise": conv1d(3, 1),
+        "pointwise strided": conv1d(2, 1, strides=3),
+        "dilated": conv1d(2, 3, dilation_rate=2),
+        "causal": plain("Conv1D", 2, 3, padding="causal", dilation_rate=2),
+        "grouped": plain("Conv1D", 4, 2, groups=2),
+        "depthwise": plain("DepthwiseConv1D", 3, padding="same"),
+        "depthwise multiplied": plain("DepthwiseConv1D", 2, strides=2, depth_multiplier=2),
+        "separable": separable(1, 3, 3, padding="same", activation=RELU),
+        "maximum": plain("MaxPooling1D", 2),
+        "maximum of other steps": plain("MaxPooling1D", 3, strides=2),
+        "maximum same of signed": plain("MaxPooling1D", 3, padding="same"),
+        "maximum same after ReLU": [relu(), plain("MaxPooling1D", 4, padding="same")],
+        "average": plain("AveragePooling1D", 4),
+        "average of 3": plain("AveragePooling1D", 3, strides=2),
+        "average same": plain("AveragePooling1D", 2, padding="same"),
+        "average same of 3": plain("AveragePooling1D", 3, padding="same"),
+        "zeros": plain("ZeroPadding1D", (2, 1)),
+        "cropped": plain("Cropping1D", (1, 2)),
+        "larger": plain("UpSampling1D", 3),
+        "repeated": [plain("GlobalMaxPooling1D"), plain("RepeatVector", 3)],
+    }
+
+
+NOT_STREAMED = {
+    2: ("maximum of other steps", "maximum same of signed", "average same", "average same of 9"),
+    1: ("maximum same of signed", "average same", "average same of 3"),
+}
+"""Branches that hls4ml has no streaming form for, by number of axes."""
+
+
+def averaged(average_quantizer: str | None, **options: Any) -> Layer:
+    from qkeras import QAveragePooling2D
+
+    return QAveragePooling2D(average_quantizer=average_quantizer, **options)
+
+
+def random_stack(rng: Any, shape: tuple[int, int, int]) -> Any:
+    """Three random layers of the family, an activation behind each, and a dense layer."""
+    import keras
+    from qkeras import QActivation, QDense
+
+    def number(low: int, high: int) -> int:
+        return int(rng.integers(low, high))
+
+    def pick(*values: Any) -> Any:
+        return values[number(0, len(values))]
+
+    keras.utils.set_random_seed(number(0, 1000))
+    x = keras.Input(shape, name="x")
+    h = QActivation(f"quantized_bits({number(3, 10)},{number(0, 4)},{number(0, 2)},alpha=1)", name="q")(x)
+    for _ in range(3):
+        weights = f"quantized_bits({number(2, 7)},{number(-1, 2)},{number(0, 2)},alpha={pick(1, repr('auto_po2'))})"
+        options: dict[str, Any] = {"padding": "same", "bias_quantizer": BIAS, "bias_initializer": "random_normal"}
+        kernel = (number(1, 4), number(1, 4))
+        kind = number(0, 4)
+        if kind == 0:
+            h = conv2d(number(1, 5), kernel, **options, kernel_quantizer=weights, strides=pick(1, 2))(h)
+        elif kind == 1:
+            h = conv2d(number(1, 5), kernel, **options, kernel_quantizer=weights, dilation_rate=pick(1, 2))(h)
+        elif kind == 2:
+            h = depthwise2d(kernel, **options, depthwise_quantizer=weights, depth_multiplier=pick(1, 2))(h)
+        else:
+            h = plain(pick("MaxPooling2D", "AveragePooling2D"), pick(2, (1, 2)), padding="same")(h)
+        h = QActivation(pick(f"quantized_relu({number(2, 7)},{number(0, 3)})", "quantized_bits(6,2,alpha=1)"))(h)
+    h = keras.layers.Flatten()(h)
+    return keras.Model(x, QDense(3, kernel_quantizer=WEIGHTS, bias_quantizer=BIAS, name="out")(h))
