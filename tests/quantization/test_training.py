@@ -227,7 +227,7 @@ def test_a_loss_that_becomes_infinite_is_an_error(tmp_path: Path) -> None:
         return Split(np.ones((events, 6), np.float32), np.full(events, 3e38, np.float32))
 
     model = network(scheme=None)
-    model = keras.Model(model.inputs, keras.layers.Dense(1)(model.outputs[0]))
+    model = keras.Model(model.inputs, keras.layers.Dense(1, name="one")(model.outputs[0]))
     with pytest.raises(TrainingError, match="loss is"):
         train(model, Dataset(made(50), made(50), made(50)), changed(loss="mse"), tmp_path,
               lower_first=False)  # fmt: skip
