@@ -20,7 +20,7 @@ demo: $(VENV)/.all
 	$(BIN)/firmware-flows run $(RECIPE)
 
 test: $(VENV)/.test
-	timeout --foreground 600 $(BIN)/python -m pytest -n $(WORKERS)
+	timeout --foreground 1200 $(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
