@@ -18,17 +18,7 @@ def events_of(program: Program, x: Events) -> list[npt.NDArray[Any]]:
     """`x` as one array an input port, shapes checked. Raises InputError naming port, shape and what is wanted."""
     ports = program.inputs
     names = [p.port for p in ports]
-    given: list[Any]
-    if isinstance(x, Mapping):
-        if set(x) != set(names):
-            raise InputError(f"inputs {sorted(map(str, x))} given, but {program.name!r} has {names}")
-        given = [x[name] for name in names]
-    elif len(ports) == 1:
-        given = [x]
-    else:
-        if not isinstance(x, Sequence) or len(x) != len(ports):
-            raise InputError(f"{program.name!r} has {len(ports)} inputs: give one array for each of {names}")
-        given = list(x)
+    given = given_by_port(x, names, program.name)
     arrays = [_array(name, a) for name, a in zip(names, given, strict=True)]
     for port, array in zip(ports, arrays, strict=True):
         if array.ndim == 0 or array.shape[1:] != port.shape:
@@ -37,6 +27,19 @@ def events_of(program: Program, x: Events) -> list[npt.NDArray[Any]]:
     if len({a.shape[0] for a in arrays}) != 1:
         raise InputError(f"inputs have different numbers of events: {[a.shape[0] for a in arrays]}")
     return arrays
+
+
+def given_by_port(x: Events, names: Sequence[str], network: str = "the network") -> list[Any]:
+    """What is given for each input port, in their order. Raises InputError where ports are missing or unknown."""
+    if isinstance(x, Mapping):
+        if set(x) != set(names):
+            raise InputError(f"inputs {sorted(map(str, x))} given, but {network!r} has {list(names)}")
+        return [x[name] for name in names]
+    if len(names) == 1:
+        return [x]
+    if not isinstance(x, Sequence) or len(x) != len(names):
+        raise InputError(f"{network!r} has {len(names)} inputs: give one array for each of {list(names)}")
+    return list(x)
 
 
 def finite_float32(block: npt.NDArray[Any], port: str, first: int) -> npt.NDArray[np.float32]:

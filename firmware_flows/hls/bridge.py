@@ -7,6 +7,7 @@ returns the integers, and records any layer by redirecting the calls that hls4ml
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 
 from firmware_flows.hls.plan import AP_BACKENDS, Plan
@@ -144,7 +145,7 @@ void *run_block(void *argument) {{
 }} // namespace
 
 extern "C" {{
-// x: events * inputs. outputs[k]: events * size of output k. trace: events * ff_trace_size() or null.
+// x: events * all inputs, side by side. outputs[k]: events * size of output k. trace: events * ff_trace_size() or null.
 // Returns 0, or what went wrong: 1 no thread, 2 values left in a stream, 3 an assert (text in message, 512 bytes).
 __attribute__((visibility("default"))) int64_t ff_run(const float *x, int64_t events, int64_t *const *outputs,
                                                       int64_t *trace, char *message) {{
@@ -185,7 +186,7 @@ def trace_size(plan: Plan) -> int:
 class Ports:
     """hls4ml's names of the types at the ports and of the outputs' variables, and its declarations of weights."""
 
-    input_type: str
+    input_types: tuple[str, ...]
     output_types: tuple[str, ...]
     output_names: tuple[str, ...]
     weights: tuple[str, ...]
@@ -217,34 +218,52 @@ def bridge_source(plan: Plan, settings: Settings, ports: Ports) -> str:
         weights="".join(f"{w};\n" for w in ports.weights) if settings.backend == "Catapult" else "",
         record_stream=_RECORD_STREAM if stream else "",
     )
-    return head + _TAIL.format(input_size=plan.input.size, body=body(plan, settings, ports), stack=STACK_BYTES)
+    return head + _TAIL.format(input_size=plan.input_size, body=body(plan, settings, ports), stack=STACK_BYTES)
 
 
 def _parallel_body(plan: Plan, settings: Settings, ports: Ports) -> str:
-    size, name = plan.input.size, plan.input.name
-    arguments = ["input", *(f"output{k}" for k in range(len(plan.outputs)))]
-    lines = [
-        f"{ports.input_type} input[{size}];",
+    inputs = [f"input{k}" for k in range(len(plan.inputs))]
+    lines = [f"{t} {name}[{prod(p.shape)}];" for t, name, p in zip(ports.input_types, inputs, plan.inputs, strict=True)]
+    lines += _copy_in(plan, ports, inputs)
+    lines += [
         *(f"{t} output{k}[{prod(plan.outputs[k].shape)}];" for k, t in enumerate(ports.output_types)),
-        f"for (int i = 0; i < {size}; i++)",
-        f"    input[i] = {ports.input_type}(in[i]);",
-        f'nnet::ff_record(input, "{name}", {size});',
-        f"{settings.project_name}({', '.join(arguments)});",
+        f"{settings.project_name}({_arguments(plan)});",
     ]
     return _indented(lines + _copy_out(plan, [f"output{k}" for k in range(len(plan.outputs))]))
 
 
 def _struct_body(plan: Plan, settings: Settings, ports: Ports) -> str:
     """Quartus: the ports are members of two structs."""
-    size, name = plan.input.size, plan.input.name
     lines = [
         "input_data input;",
-        f"for (int i = 0; i < {size}; i++)",
-        f"    input.{name}[i] = {ports.input_type}(in[i]);",
-        f'nnet::ff_record(input.{name}, "{name}", {size});',
+        *_copy_in(plan, ports, [f"input.{port.node}" for port in plan.inputs]),
         f"output_data output = {settings.project_name}(input);",
     ]
     return _indented(lines + _copy_out(plan, [f"output.{name}" for name in ports.output_names]))
+
+
+def _arguments(plan: Plan) -> str:
+    inputs = [f"input{k}" for k in range(len(plan.inputs))]
+    return ", ".join([*inputs, *(f"output{k}" for k in range(len(plan.outputs)))])
+
+
+def _offsets(plan: Plan) -> list[int]:
+    """Where each input begins in the numbers of one event."""
+    sizes = [prod(port.shape) for port in plan.inputs]
+    return [0, *accumulate(sizes)][:-1]
+
+
+def _copy_in(plan: Plan, ports: Ports, variables: list[str]) -> list[str]:
+    """Real numbers to the inputs' types, and each input recorded."""
+    lines: list[str] = []
+    for port, t, variable, offset in zip(plan.inputs, ports.input_types, variables, _offsets(plan), strict=True):
+        n = prod(port.shape)
+        lines += [
+            f"for (int i = 0; i < {n}; i++)",
+            f"    {variable}[i] = {t}(in[{offset} + i]);",
+            f'nnet::ff_record({variable}, "{port.node}", {n});',
+        ]
+    return lines
 
 
 def _copy_out(plan: Plan, variables: list[str]) -> list[str]:
@@ -260,16 +279,20 @@ def _indented(lines: list[str]) -> str:
 
 
 def _stream_body(plan: Plan, settings: Settings, ports: Ports) -> str:
-    input_type, output_types = ports.input_type, ports.output_types
-    size, name = plan.input.size, plan.input.name
-    arguments = ["input", *(f"output{k}" for k in range(len(plan.outputs)))]
-    lines = [
-        f'hls::stream<{input_type}> input("input");',
+    output_types = ports.output_types
+    lines: list[str] = []
+    for k, (source, t, offset) in enumerate(zip(plan.inputs, ports.input_types, _offsets(plan), strict=True)):
+        n = prod(source.shape)
+        lines += [
+            f'hls::stream<{t}> input{k}("input{k}");',
+            f"nnet::convert_data<const float, {t}, {n}>(in + {offset}, input{k});",
+            f'nnet::ff_record(input{k}, "{source.node}", {n});',
+        ]
+    empty = " || ".join(f"!input{k}.empty()" for k in range(len(plan.inputs)))
+    lines += [
         *(f'hls::stream<{t}> output{k}("output{k}");' for k, t in enumerate(output_types)),
-        f"nnet::convert_data<const float, {input_type}, {size}>(in, input);",
-        f'nnet::ff_record(input, "{name}", {size});',
-        f"{settings.project_name}({', '.join(arguments)});",
-        "bool left = !input.empty();",
+        f"{settings.project_name}({_arguments(plan)});",
+        f"bool left = {empty};",
     ]
     for k, (port, t) in enumerate(zip(plan.outputs, output_types, strict=True)):
         n = prod(port.shape)

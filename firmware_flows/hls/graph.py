@@ -58,7 +58,7 @@ def build_graph(plan: Plan, settings: Settings, directory: Path) -> Any:
     graph = hls4ml.model.ModelGraph.from_layer_list(
         configuration(plan, settings, directory),
         [layer_description(node, hls4ml) for node in plan.nodes],
-        [plan.input.name],
+        [port.node for port in plan.inputs],
         [port.node for port in plan.outputs],
     )
     graph._applied_flows.append({flow: set() for flow in FRONT_END_FLOWS})

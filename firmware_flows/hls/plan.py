@@ -63,7 +63,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Port:
-    """An output of the firmware: the Program's name, the node that drives it, shape and type."""
+    """A port of the firmware: the Program's name, the node that is it or drives it, shape and type."""
 
     name: str
     node: str
@@ -86,13 +86,14 @@ class Plan:
     """Everything that is needed to write the project, and later to run it."""
 
     nodes: tuple[Node, ...]
+    inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     traced: tuple[Traced, ...]
 
     @property
-    def input(self) -> Node:
-        """The only input."""
-        return self.nodes[0]
+    def input_size(self) -> int:
+        """Numbers that enter in one event, all inputs together."""
+        return sum(prod(port.shape) for port in self.inputs)
 
     def node(self, name: str) -> Node:
         """The node of that name."""

@@ -13,7 +13,7 @@ from firmware_flows.hls.layers import HANDLERS
 from firmware_flows.hls.naming import safe_names
 from firmware_flows.hls.plan import AP_BACKENDS, Node, Plan, Port, Traced
 from firmware_flows.hls.settings import Settings
-from firmware_flows.program import Layer, Program
+from firmware_flows.program import Input, Layer, Program
 
 MULTIPLYING_KINDS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D")
 """Kinds of layer that have a reuse factor of their own."""
@@ -65,7 +65,7 @@ class Planner:
             self.traced.append(Traced(layer.name, held.name, layer.shape, layer.type))
         ports = self._ports()
         self._check_readers(ports)
-        return Plan(tuple(self.nodes.values()), tuple(ports), tuple(self.traced))
+        return Plan(tuple(self.nodes.values()), tuple(self._inputs()), tuple(ports), tuple(self.traced))
 
     # ---- which layers
 
@@ -92,13 +92,22 @@ class Planner:
                 stack.extend(by_name[name].inputs)
         layers = [layer for layer in self.program.layers if layer.name in needed]
         inputs = [layer for layer in layers if layer.kind == "Input"]
-        if len(inputs) != 1 or layers[0] is not inputs[0]:
-            names = ", ".join(layer.name for layer in inputs) or "none"
+        if not inputs:
             raise HlsConversionError(
-                inputs[-1].name if inputs else self.program.name, "inputs", names,
-                "exactly one input, before all other layers, is supported", "concatenate the inputs into one",
+                self.program.name, "inputs", "none", "hls4ml's firmware has at least one input",
+                "make the outputs depend on an input",
             )  # fmt: skip
-        return layers
+        return inputs + [layer for layer in layers if layer.kind != "Input"]
+
+    def _inputs(self) -> list[Port]:
+        """The inputs that the outputs depend on, in the Program's order."""
+        by_value = {layer.value: layer for layer in self.layers if layer.kind == "Input"}
+        ports: list[Port] = []
+        for number, instruction in enumerate(self.program.instructions):
+            layer = by_value.get(number)
+            if layer is not None and isinstance(instruction, Input):
+                ports.append(Port(instruction.port, self.of[layer.name].name, layer.shape, layer.type))
+        return ports
 
     # ---- adding nodes
 
@@ -167,8 +176,8 @@ class Planner:
     # ---- after the layers
 
     def _alias(self, node: Node) -> Node:
-        """The node in whose C++ array the values of `node` lie: in parallel form a Reshape has none of its own."""
-        while not self.stream and node.kind == "Reshape":
+        """The node in whose C++ array or stream the values of `node` lie: a Reshape has none of its own."""
+        while node.kind == "Reshape":
             node = self.nodes[node.inputs[0]]
         return node
 
@@ -177,7 +186,7 @@ class Planner:
         taken: set[str] = set()
         for name, layer in self.outputs.items():
             node = self._alias(self.of[layer.name])
-            if node.kind == "InputLayer" or node.name in taken or (self.stream and node.kind == "Reshape"):
+            if node.kind == "InputLayer" or node.name in taken:
                 # the input itself, or one value at two ports: hls4ml needs a layer of its own for each port
                 node = self.activation(layer, node, "linear", {"result": node.type}, suffix="_port")
             taken.add(node.name)

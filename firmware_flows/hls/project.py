@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_flows import __version__
+from firmware_flows.events import Events
 from firmware_flows.files import write_json
 from firmware_flows.hls import bridge, simulation, vendor
 from firmware_flows.hls.compiler import compile_library
@@ -106,7 +107,7 @@ class Project:
         self._check_weight_files()
         sizes = tuple(self.plan.node(port.node).size for port in self.plan.outputs)
         stateful = self.settings.io == "stream" and any(node.has_line_buffer for node in self.plan.nodes)
-        return simulation.load(self.compile(), self.plan.input.size, sizes, bridge.trace_size(self.plan), stateful)
+        return simulation.load(self.compile(), self.plan.input_size, sizes, bridge.trace_size(self.plan), stateful)
 
     def _check_weight_files(self) -> None:
         """hls4ml's C++ ends the process when one is missing."""
@@ -119,20 +120,21 @@ class Project:
 
     def simulate(
         self,
-        x: npt.ArrayLike,
+        x: Events,
         raw: bool = False,
         workers: int | None = None,
         progress: Progress | None = None,
     ) -> Any:
         """hls4ml's C++ on events (events, ...): exact float64 values, or int64 mantissas if `raw`.
 
-        A tuple when the network has several outputs. Events become float32 once; `workers` threads (default: all
-        cores). Raises InputError, and ProjectError for outputs too wide for the result.
+        x: as `firmware_flows.emulate` takes it: a sequence or a mapping by port name where the Program has several
+        inputs. A tuple when the network has several outputs. Events become float32 once; `workers` threads (default:
+        all cores). Raises InputError, and ProjectError for outputs too wide for the result.
         """
         library = self._library()
         for port in self.plan.outputs:
             self._check_width(port.name, port.type, 64 if raw else DOUBLE_BITS)
-        events = simulation.check_events(x, self.plan.input.shape, self.plan.input.layer)
+        events = simulation.check_events(x, self.program.inputs, self.plan.inputs)
         parts = simulation.simulate_blocks(library, events, workers, progress)
         results = tuple(
             part.reshape(len(part), *port.shape) if raw else port.type.to_float(part).reshape(len(part), *port.shape)
@@ -140,12 +142,12 @@ class Project:
         )
         return results[0] if len(results) == 1 else results
 
-    def trace(self, x: npt.ArrayLike, raw: bool = False, progress: Progress | None = None) -> dict[str, Any]:
+    def trace(self, x: Events, raw: bool = False, progress: Progress | None = None) -> dict[str, Any]:
         """Every layer of the Program that is in the C++: name -> exact float64 values, or mantissas if `raw`."""
         library = self._library()
         for traced in self.plan.traced:
             self._check_width(traced.layer, traced.type, 64 if raw else DOUBLE_BITS)
-        events = simulation.check_events(x, self.plan.input.shape, self.plan.input.layer)
+        events = simulation.check_events(x, self.program.inputs, self.plan.inputs)
         offsets = bridge.trace_offsets(self.plan)
         recorded = np.empty((len(events), bridge.trace_size(self.plan)), np.int64)
         for start in range(0, len(events), simulation.BLOCK_EVENTS):
@@ -275,7 +277,7 @@ def _write(program: Program, plan: Plan, settings: Settings, directory: Path, fi
 def _ports(graph: Any) -> bridge.Ports:
     outputs = graph.get_output_variables()
     return bridge.Ports(
-        str(graph.get_input_variables()[0].type.name),
+        tuple(str(variable.type.name) for variable in graph.get_input_variables()),
         tuple(str(variable.type.name) for variable in outputs),
         tuple(str(variable.name).rpartition(".")[2] for variable in outputs),
         tuple(str(variable.definition_cpp()) for variable in graph.get_weight_variables()),
@@ -308,6 +310,7 @@ def _description(program: Program, plan: Plan, settings: Settings) -> dict[str, 
         "hls4ml": str(hls4ml.__version__),
         "program": {"name": program.name, "sha256": program.digest},
         "settings": settings.to_json(),
+        "inputs": [port.name for port in plan.inputs],
         "outputs": [port.name for port in plan.outputs],
         "layers": {traced.layer: traced.node for traced in plan.traced},
     }

@@ -72,8 +72,9 @@ def check_graph(graph: Any, plan: Plan) -> None:
     outputs = [origin.get(str(name), str(name)) for name in graph.outputs]
     if outputs != [port.node for port in plan.outputs]:
         raise HlsTypeError(plan.outputs[0].name, "outputs", [p.node for p in plan.outputs], outputs, GRAPH)
-    if [str(name) for name in graph.inputs] != [plan.input.name]:
-        raise HlsTypeError(plan.input.layer, "inputs", plan.input.name, graph.inputs, GRAPH)
+    inputs = [port.node for port in plan.inputs]
+    if [str(name) for name in graph.inputs] != inputs:
+        raise HlsTypeError(plan.inputs[0].name, "inputs", inputs, graph.inputs, GRAPH)
 
 
 def _check_layer(layer: Any, node: Node, origin: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from math import prod
@@ -16,7 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_flows.errors import InputError
+from firmware_flows.events import Events, given_by_port
 from firmware_flows.hls.errors import ProjectError
+from firmware_flows.hls.plan import Port
+from firmware_flows.program import Input
 
 Progress = Callable[[int, int], None]
 
@@ -84,8 +87,21 @@ def load(
         return _libraries[key]
 
 
-def check_events(x: Any, shape: tuple[int, ...], name: str) -> npt.NDArray[np.float32]:
-    """Events as contiguous float32 (events, input size). Raises InputError."""
+def check_events(x: Events, wanted: Sequence[Input], used: Sequence[Port]) -> npt.NDArray[np.float32]:
+    """Events as contiguous float32 (events, size of all used inputs), the inputs side by side. Raises InputError.
+
+    x: as `firmware_flows.emulate` takes it, for the Program's inputs; `used` are those that the C++ has.
+    """
+    given = dict(zip((p.port for p in wanted), given_by_port(x, [p.port for p in wanted]), strict=True))
+    arrays = [_check_port(given[p.port], p.shape, p.port) for p in wanted]
+    counts = {len(a) for a in arrays}
+    if len(counts) != 1:
+        raise InputError(f"inputs have different numbers of events: {[len(a) for a in arrays]}")
+    chosen = [a for a, p in zip(arrays, wanted, strict=True) if p.port in {port.name for port in used}]
+    return chosen[0] if len(chosen) == 1 else np.concatenate(chosen, axis=1)
+
+
+def _check_port(x: Any, shape: tuple[int, ...], name: str) -> npt.NDArray[np.float32]:
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
         raise InputError(f"events of {name!r} must be numbers, not {array.dtype}")
