@@ -30,10 +30,11 @@ _MODULE_OF = {
 }
 """Public name -> the module that defines it."""
 
-_SUBPACKAGES = frozenset({"hls"})
+_SUBPACKAGES = frozenset({"hls", "rtl"})
 
 if TYPE_CHECKING:
     from firmware_flows import hls as hls
+    from firmware_flows import rtl as rtl
     from firmware_flows.emulator import classify as classify
     from firmware_flows.emulator import emulate as emulate
     from firmware_flows.emulator import trace as trace
@@ -66,6 +67,7 @@ __all__ = [
     "hls",
     "load_program",
     "lower",
+    "rtl",
     "trace",
     "verify",
 ]
