@@ -6,7 +6,7 @@ on as soon as the last reader of its value has run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,6 @@ class MemoryPlan:
 
     def __init__(self) -> None:
         self.places: dict[int, _Place] = {}
-        self.sizes: list[int] = []  # bytes an event, one entry a slot
         self._users: list[int] = []  # values in each slot that are still to be read
         self._slot_of: dict[int, int] = {}
 
@@ -39,13 +38,22 @@ class MemoryPlan:
         """Give `value` a slot that nobody needs any more."""
         free = [slot for slot, users in enumerate(self._users) if users == 0]
         if not free:
-            free = [len(self.sizes)]
-            self.sizes.append(0)
+            free = [len(self._users)]
             self._users.append(0)
-        place = _Place(free[0], shape, dtype)
-        self.places[value] = place
-        self.sizes[place.slot] = max(self.sizes[place.slot], place.bytes)
-        self._use(value, place.slot)
+        self.places[value] = _Place(free[0], shape, dtype)
+        self._use(value, free[0])
+
+    def reshape(self, value: int, shape: tuple[int, ...]) -> None:
+        """Let a placed value have another shape."""
+        self.places[value] = replace(self.places[value], shape=shape)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes an event of every slot."""
+        sizes = [0] * len(self._users)
+        for place in self.places.values():
+            sizes[place.slot] = max(sizes[place.slot], place.bytes)
+        return sizes
 
     def share(self, value: int, source: int) -> None:
         """`value` lies in the memory of `source` (a view of it, or written over it)."""

@@ -9,6 +9,7 @@ exactly is left to the plain interpreter in int64.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import numpy as np
 
@@ -44,13 +45,14 @@ from firmware_flows.program import (
     Reduce,
 )
 from firmware_flows.ranges import Interval, affine_magnitudes, is_lossless, rounded_ends
+from firmware_flows.window_groups import group_windows, run_length
 
 __all__ = ["CarrierError", "Plan"]
 
 Step = Callable[[Block], Array]
 
-BLOCK_BYTES = 1 << 20
-"""The widest value of a block: stays in a core's second cache, and is long enough that Python's share is small."""
+BLOCK_BYTES = 1 << 21
+"""The widest value of a block: about a core's second cache, and long enough that Python's share is small."""
 
 TILE = 8192
 """A bias is repeated up to this many numbers: rows of a few dozen numbers are slow to add one by one."""
@@ -67,7 +69,6 @@ class Plan:
         self._instructions = program.instructions
         self._ranges = program.ranges
         self.values = tuple(values if values is not None else (o.value for o in program.outputs))
-        self.block_events = _block_events(program)
         self._ports = {number: k for k, number in enumerate(_inputs(program))}
         self._readers = _readers(program)
         self._held: list[Held] = []
@@ -84,6 +85,7 @@ class Plan:
             for value in {number, *instruction.sources}:
                 if value not in self.values and max(self._readers[value], default=number) == number:
                     self._memory.release(value)
+        self.block_events = self._block_events()
 
     @property
     def carriers(self) -> tuple[str, ...]:
@@ -230,7 +232,9 @@ class Plan:
         load = self._loader(i.source, Held(dtype, source_scale))
         weights = np.ldexp(i.weights.astype(dtype), exponents[0])
         bias = np.ldexp(i.bias.astype(dtype), exponents[1])
-        n_in, n_out = weights.shape
+        n_out = weights.shape[1]
+        weights = self._grouped(i, weights)
+        inputs, outputs = weights.shape
         positions = int(np.prod(i.shape[:-1], dtype=np.int64))
         repeated = max(1, TILE // (positions * n_out)) if bias.any() else 0
         tile = np.tile(bias, repeated * positions)
@@ -242,7 +246,7 @@ class Plan:
             if vector:
                 np.matmul(x, weights, y)
             else:
-                np.matmul(x.reshape(-1, n_in), weights, y.reshape(-1, n_out))
+                np.matmul(x.reshape(-1, inputs), weights, y.reshape(-1, outputs))
             if repeated:
                 rest = y.shape[0] % repeated
                 whole = (y[:-rest] if rest else y).reshape(-1, tile.size)
@@ -254,22 +258,42 @@ class Plan:
 
         return Held(dtype, scale), step
 
+    def _grouped(self, i: Affine, weights: Array) -> Array:
+        """The weights, for several windows at once where that is faster; the source then gathers these instead."""
+        source = self._instructions[i.source]
+        if not isinstance(source, Rearrange) or self._only_reader(i.source) is None:
+            return weights
+        if i.source not in self._memory.places:  # a view, or constant
+            return weights
+        size = sum(prod(s.shape) for s in self._sources(source))
+        groups = group_windows(source.indices.reshape(-1, weights.shape[0]), size, weights.shape[1])
+        if groups is None:
+            return weights
+        self._memory.reshape(i.source, groups.indices.shape)
+        self._steps[i.source] = self._gather(i.source, source, self._held[i.source], groups.indices.reshape(-1))
+        return groups.weights(weights)
+
     def _rearrange(self, number: int, i: Rearrange) -> tuple[Held, Step]:
         held = self._common(i, self._ranges[number].magnitude)
-        load = [self._loader(s, held) for s in i.operands]
         indices, shape = i.indices.reshape(-1), i.shape
-        sizes = [int(np.prod(s.shape, dtype=np.int64)) for s in self._sources(i)]
-        in_order = np.array_equal(indices, np.arange(sum(sizes)))
-        if in_order and len(load) == 1:
-            source, only = i.operands[0], load[0]
+        if len(i.operands) == 1 and np.array_equal(indices, np.arange(prod(self._sources(i)[0].shape))):
+            source, only = i.operands[0], self._loader(i.operands[0], held)
             if self._held[source] == held:
                 self._memory.share(number, source)
             return held, lambda block: only(block).reshape(-1, *shape)
-        run = _run_length(indices, sum(sizes))
-        empty = indices[::run] < 0
-        selection, any_empty = np.where(empty, 0, indices[::run] // run), bool(empty.any())
-        fill = converted(np.array(i.fill, INT64), Held(INT64, i.type.fractional), held)
         self._memory.place(number, shape, held.dtype)
+        return held, self._gather(number, i, held, indices)
+
+    def _gather(self, number: int, i: Rearrange, held: Held, indices: Integers) -> Step:
+        """Pick the elements with these (flat) indices, -1 for the fill, into the memory of value `number`."""
+        load = [self._loader(s, held) for s in i.operands]
+        sizes = [prod(s.shape) for s in self._sources(i)]
+        size = sum(sizes)
+        in_order = np.array_equal(indices, np.arange(size))
+        run, any_empty = run_length(indices, size), bool((indices < 0).any())
+        # what is empty is picked from a run of fill behind the sources: faster than to write it afterwards
+        selection = np.where(indices < 0, size, indices)[::run] // run
+        fill = converted(np.array(i.fill, INT64), Held(INT64, i.type.fractional), held)
 
         def step(block: Block) -> Array:
             parts = [f(block) for f in load]
@@ -279,15 +303,15 @@ class Plan:
             if in_order:
                 np.concatenate(flat, axis=1, out=result)
                 return out
+            if any_empty:
+                flat.append(np.broadcast_to(fill, (events, run)))
             joined = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
             runs = result.reshape(events, -1, run)
             # modes other than clip copy `out` first
             np.take(joined.reshape(events, -1, run), selection, axis=1, out=runs, mode="clip")
-            if any_empty:
-                runs[:, empty] = fill
             return out
 
-        return held, step
+        return step
 
     def _combine(self, number: int, i: Combine) -> tuple[Held, Step]:
         held = self._common(i, largest_number(i, self._sources(i), self._intervals(i)))
@@ -384,6 +408,10 @@ class Plan:
         computed = isinstance(self._instructions[source], Input | Affine | Reduce | Combine)
         return computed and source in self._memory.places and self._only_reader(source) == reader
 
+    def _block_events(self) -> int:
+        sizes = [4 * prod(i.shape) for n, i in enumerate(self._instructions) if n not in self._memory.places]
+        return max(16, BLOCK_BYTES // max(self._memory.sizes + sizes))
+
 
 def _inputs(program: Program) -> list[int]:
     return [n for n, i in enumerate(program.instructions) if isinstance(i, Input)]
@@ -396,23 +424,3 @@ def _readers(program: Program) -> list[list[int]]:
         for source in set(instruction.sources):
             readers[source].append(number)
     return readers
-
-
-def _run_length(indices: Integers, size: int) -> int:
-    """How many neighbours are always picked together, from multiples of their number: taken at once in one copy.
-
-    indices: of a Rearrange, flattened; size: of its joined sources.
-    """
-    for run in (32, 16, 8, 4, 2):
-        if indices.size % run == 0 and size % run == 0:
-            rows = indices.reshape(-1, run)
-            first = rows[:, :1]
-            together = np.where(first < 0, first, first + np.arange(run))
-            if (rows == together).all() and (first[first >= 0] % run == 0).all():
-                return run
-    return 1
-
-
-def _block_events(program: Program) -> int:
-    widest = max(int(np.prod(i.shape, dtype=np.int64)) for i in program.instructions)
-    return max(16, BLOCK_BYTES // (4 * widest))
