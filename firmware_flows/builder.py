@@ -41,6 +41,14 @@ ANY = FixedPoint(1024, 512)
 """Stands for a type not yet known while the interval of an instruction is computed: wider than any that is."""
 
 
+class LayerNameError(ProgramError):
+    """A name that a layer has already."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"two layers are named {name!r}")
+
+
 class Builder:
     """Collects instructions and layers; every method that adds an instruction returns the number of its value.
 
@@ -69,7 +77,7 @@ class Builder:
         if self._open is not None:
             raise ProgramError(f"layer {self._open['name']!r} is not ended")
         if any(layer.name == name for layer in self.layers):
-            raise ProgramError(f"two layers are named {name!r}")
+            raise LayerNameError(name)
         self._open = {"name": name, "kind": kind, "inputs": tuple(inputs), "first": len(self.instructions)}
 
     def end_layer(

@@ -1,7 +1,8 @@
-"""A Keras network as a plain list of nodes in order of computation."""
+"""A Keras network as a plain list of nodes in order of computation: models inside it opened, every call a node."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,17 @@ from firmware_flows.errors import LoweringError
 OWN_MODULES = ("keras", "qkeras", "quantization", "firmware_flows", "tensorflow_model_optimization")
 """Packages whose classes are known by name; a class of the same name from elsewhere is somebody's own."""
 
+OTHER_FUNCTIONS = ("Average", "Dot")
+"""Functions of keras.ops that bear the name of a layer and compute something else."""
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One call of one Keras operation. Tensors are known by the identity of their Keras object."""
+    """One call of one Keras operation; tensors have numbers.
+
+    `name` is the layer's; inside a model that is called as a layer, `<model>/<layer>`; from the second call on, in
+    the order in which the calls were written, `<layer>_2`, `<layer>_3`, ... `record` is Keras' own node of the call.
+    """
 
     name: str
     kind: str
@@ -21,6 +29,7 @@ class Node:
     inputs: tuple[int, ...]
     output: int
     shape: tuple[int, ...]
+    record: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +49,128 @@ class Graph:
 def read(model: Any) -> Graph:
     """The graph of a functional or (built) sequential model.
 
-    Raises LoweringError for subclassed and unbuilt models, nested models and shared layers.
+    Raises LoweringError for subclassed and unbuilt models, at the top or inside, and layers with several outputs.
     """
     name = str(getattr(model, "name", "network"))
-    outputs = getattr(model, "outputs", None)
-    inputs = getattr(model, "inputs", None)
-    if not outputs or not inputs:
+    reader = _Reader()
+    outputs = reader.scope(model, name, "", {})
+    inputs = [reader.of[id(t)] for t in model.inputs]
+    by_tensor = {n.output: n for n in reader.nodes}
+    return Graph(
+        name=name,
+        inputs=tuple(by_tensor[t] for t in inputs),
+        nodes=tuple(n for n in behind(reader.nodes, outputs) if n.kind != "InputLayer"),
+        outputs=tuple((by_tensor[t].name, t) for t in outputs),
+    )
+
+
+def behind(nodes: Sequence[Node], tensors: Iterable[int]) -> list[Node]:
+    """Those of the nodes, sources first, that these tensors are computed by."""
+    needed, found = set(tensors), []
+    for node in reversed(nodes):
+        if node.output in needed:
+            found.append(node)
+            needed.update(node.inputs)
+    return found[::-1]
+
+
+class _Reader:
+    """Collects nodes. `of` has the number of every Keras tensor of the model at the top."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.of: dict[int, int] = {}
+        self.tensors = 0
+
+    def scope(self, model: Any, name: str, path: str, given: Mapping[int, int]) -> list[int]:
+        """Add the calls of one model; returns the numbers of its outputs.
+
+        path: what the names of its layers begin with. given: the numbers of its input tensors, by identity.
+        """
+        _check_readable(model, name)
+        tensors = dict(given)
+        records = _in_order([*model.outputs, *model.inputs], given)
+        names = _names(records)
+        for record in records:
+            full = path + names[id(record)]
+            inputs = tuple(tensors[id(t)] for t in record.input_tensors)
+            for tensor, number in zip(record.output_tensors, self._call(record, full, inputs), strict=True):
+                tensors[id(tensor)] = number
+        if not path:
+            self.of = tensors
+        return [tensors[id(t)] for t in model.outputs]
+
+    def _call(self, record: Any, name: str, inputs: tuple[int, ...]) -> list[int]:
+        operation = record.operation
+        kind = _kind(operation)
+        if record.arguments.kwargs.get("training"):
+            raise LoweringError(name, "training", True, "firmware does not train", "Call it without training=True")
+        if hasattr(operation, "layers"):
+            _check_readable(operation, name)
+            _check_arguments(operation, record, name)
+            given = {id(t): number for t, number in zip(operation.inputs, inputs, strict=True)}
+            return self.scope(operation, name, f"{name}/", given)
+        if len(record.output_tensors) != 1:
+            raise LoweringError(
+                name,
+                "outputs",
+                len(record.output_tensors),
+                "a layer with several outputs is not converted",
+                "Let it give its result only (return_state=False)",
+            )
+        self.tensors += 1
+        shape = _shape(name, record.output_tensors[0].shape)
+        self.nodes.append(Node(name, kind, operation, inputs, self.tensors, shape, record))
+        return [self.tensors]
+
+
+def _in_order(tensors: Sequence[Any], given: Mapping[int, int]) -> list[Any]:
+    """Keras' nodes that tensors come from, sources first.
+
+    Depth first, with an explicit stack, since networks may be deeper than recursion.
+    """
+    found: dict[int, Any] = {}
+    for tensor in tensors:
+        stack = [tensor]
+        while stack:
+            record = _record(stack[-1])
+            if id(stack[-1]) in given or id(record) in found:
+                stack.pop()
+                continue
+            waiting = [t for t in record.input_tensors if id(t) not in given and id(_record(t)) not in found]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            stack.pop()
+            found[id(record)] = record
+    return list(found.values())
+
+
+def _record(tensor: Any) -> Any:
+    operation, index, _ = tensor._keras_history
+    return operation._inbound_nodes[index]
+
+
+def _names(records: Sequence[Any]) -> dict[int, str]:
+    """A name for every call of one model, by identity."""
+    operations = {id(r.operation): r.operation for r in records}
+    wanted = [str(o.name) for o in operations.values()]
+    taken, result = set[str](), dict[int, str]()
+    for operation in operations.values():
+        calls = {id(r): k for k, r in enumerate(operation._inbound_nodes)}
+        mine = sorted((r for r in records if r.operation is operation), key=lambda r: calls[id(r)])
+        for record in mine:
+            name, number = str(operation.name), 1
+            while name in taken or (number > 1 and name in wanted):
+                number += 1
+                name = f"{operation.name}_{number}"
+            taken.add(name)
+            result[id(record)] = name
+    return result
+
+
+def _check_readable(model: Any, name: str) -> None:
+    if not getattr(model, "outputs", None) or not getattr(model, "inputs", None) or not _calls_its_layers(model):
         raise LoweringError(
             name,
             "type",
@@ -53,55 +178,35 @@ def read(model: Any) -> Graph:
             "has no graph of layers that could be read",
             "Build it as a functional model, or as a Sequential that begins with keras.Input",
         )
-    found: dict[int, Node] = {}
-    for tensor in outputs:
-        _visit(tensor, found)
-    for tensor in inputs:
-        _visit(tensor, found)
-    nodes = list(found.values())
-    _refuse_shared(nodes)
-    order = {id(t): k for k, t in enumerate(inputs)}
-    ports = sorted((n for n in nodes if n.kind == "InputLayer"), key=lambda n: order[n.output])
-    by_tensor = {n.output: n for n in nodes}
-    return Graph(
-        name=name,
-        inputs=tuple(ports),
-        nodes=tuple(n for n in nodes if n.kind != "InputLayer"),
-        outputs=tuple((by_tensor[id(t)].name, id(t)) for t in outputs),
-    )
 
 
-def _visit(tensor: Any, found: dict[int, Node]) -> None:
-    """Depth first, so that sources come first; an explicit stack, since networks may be deeper than recursion."""
-    stack = [tensor]
-    while stack:
-        current = stack[-1]
-        if id(current) in found:
-            stack.pop()
-            continue
-        operation, node_index, _ = current._keras_history
-        node = operation._inbound_nodes[node_index]
-        waiting = [t for t in node.input_tensors if id(t) not in found]
-        if waiting:
-            stack.extend(waiting)
-            continue
-        stack.pop()
-        found[id(current)] = Node(
-            name=str(operation.name),
-            kind=_kind(operation),
-            operation=operation,
-            inputs=tuple(id(t) for t in node.input_tensors),
-            output=id(current),
-            shape=_shape(operation.name, current.shape),
+def _calls_its_layers(model: Any) -> bool:
+    """Whether calling the model is what its graph says: a class with a `call` of its own may do anything."""
+    return str(getattr(type(model).call, "__module__", "")).split(".")[0] in OWN_MODULES
+
+
+def _check_arguments(model: Any, record: Any, name: str) -> None:
+    """Tensors given by name are matched by Keras in ways that their order does not tell."""
+    arguments = record.arguments.args
+    structure = getattr(model, "_inputs_struct", None)
+    by_name = bool(arguments) and isinstance(arguments[0], dict)
+    if len(record.input_tensors) != len(model.inputs) or by_name != isinstance(structure, dict):
+        raise LoweringError(
+            name,
+            "inputs",
+            len(record.input_tensors),
+            "does not match the inputs that the model was built with",
+            "Call it as it was built: with a list, or with a dictionary",
         )
 
 
-def _kind(operation: Any) -> str:
+def kind_of(operation: Any) -> str:
     """The class name; with its module where that is not one of the packages whose layers are known."""
     cls = type(operation)
-    if cls.__module__.split(".")[0] in OWN_MODULES:
-        return str(cls.__name__)
-    return f"{cls.__module__}.{cls.__name__}"
+    module, name = cls.__module__.split("."), str(cls.__name__)
+    if module[0] not in OWN_MODULES:
+        return f"{cls.__module__}.{name}"
+    return f"keras.ops.{name}" if module[0] == "keras" and "ops" in module and name in OTHER_FUNCTIONS else name
 
 
 def _shape(name: str, shape: Any) -> tuple[int, ...]:
@@ -111,25 +216,3 @@ def _shape(name: str, shape: Any) -> tuple[int, ...]:
             name, "shape", tuple(shape), "firmware needs fixed sizes", "Give every axis but the first a number"
         )
     return tuple(int(d) for d in sizes)
-
-
-def _refuse_shared(nodes: list[Node]) -> None:
-    seen: set[int] = set()
-    for node in nodes:
-        if hasattr(node.operation, "layers") and hasattr(node.operation, "outputs"):
-            raise LoweringError(
-                node.name,
-                "type",
-                node.kind,
-                "a model used as a layer is not converted yet",
-                "Call its layers one by one in the outer model",
-            )
-        if id(node.operation) in seen:
-            raise LoweringError(
-                node.name,
-                "calls",
-                2,
-                "a layer used at several places is not converted yet",
-                "Use one layer a place, with weights copied",
-            )
-        seen.add(id(node.operation))

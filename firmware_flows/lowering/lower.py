@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from firmware_flows.builder import Builder
+from firmware_flows.builder import Builder, LayerNameError
 from firmware_flows.errors import LoweringError, nearest
 from firmware_flows.execution_plan import CarrierError, Plan
 from firmware_flows.fixed_point import FixedPoint
@@ -46,6 +46,10 @@ def lower(
     for node in graph.nodes:
         try:
             context.signals[node.output] = _lowering(node)(context, node)
+        except LayerNameError as error:
+            raise LoweringError(
+                node.name, "name", error.name, "another layer's steps bear this name", "Rename the Keras layer"
+            ) from None
         except ProgramError as error:
             raise LoweringError(
                 node.name, "bits", "too many", str(error), "Use fewer bits for the weights and inputs of this layer"

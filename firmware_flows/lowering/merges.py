@@ -21,7 +21,7 @@ def merge(context: Context, node: Node) -> Signal:
     operation = _OPERATIONS[node.kind]
     total = sources[0]
     for number, source in enumerate(sources[1:], start=1):
-        name = node.name if number == len(sources) - 1 else f"{node.name}_{number}"
+        name = node.name if number == len(sources) - 1 else f"{node.name}_part{number}"
         b = context.builder
         b.begin_layer(name, "Merge", [total.layer, source.layer])
         value = b.combine(operation, total.value, source.value)

@@ -8,7 +8,8 @@ do not settle it on the event's own values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from firmware_flows.fixed_point import Integers
 from firmware_flows.interpreter import interpret
+from firmware_flows.lowering.graph import Graph, Node, behind, read
 from firmware_flows.program import (
     Affine,
     Cast,
@@ -62,58 +64,73 @@ class KerasWitness:
 def keras_witness(program: Program, model: Any) -> KerasWitness:
     """Prepare Keras for comparison; the model is left as it was."""
     comparable = _comparable(program)
-    names = {layer.name for layer in model.layers}
-    linear = {f"{n}_linear": n for n in names}
-    chosen, tensors, undressed = [], [], []
+    graph = read(model)
+    nodes = {node.name: node for node in graph.nodes}
+    linear = {f"{n}_linear": node for n, node in nodes.items()}
+    chosen: list[Layer] = []
+    tensors: list[int] = []
+    undressed: set[int] = set()
     for layer in program.layers:
         if layer.name not in comparable or layer.kind == "Input":
             continue
-        if layer.name in names:
+        if layer.name in nodes:
             chosen.append(layer)
-            tensors.append(model.get_layer(layer.name).output)
+            tensors.append(nodes[layer.name].output)
         elif layer.name in linear and _is_output(program, layer):
             # a softmax inside this layer is dropped from firmware: compare what goes into it
             chosen.append(layer)
-            tensors.append(model.get_layer(linear[layer.name]).output)
-            undressed.append(model.get_layer(linear[layer.name]))
+            tensors.append(linear[layer.name].output)
+            undressed.add(linear[layer.name].output)
     outputs = {o.value for o in program.outputs}
     return KerasWitness(
         program=program,
         model=model,
         layers=tuple(chosen),
         outputs_comparable=outputs <= {layer.value for layer in chosen},
-        predict=_predictor(program, model, tensors, undressed),
+        predict=_predictor(program, graph, tensors, undressed),
         doubtful=_doubtful(program, comparable),
     )
 
 
 def _predictor(
-    program: Program, model: Any, tensors: list[Any], undressed: list[Any]
+    program: Program, graph: Graph, tensors: list[int], undressed: set[int]
 ) -> Callable[[Sequence[npt.NDArray[np.float32]]], list[npt.NDArray[np.float32]]]:
-    import keras
-
+    """Calls the layers one by one, as the Program's graph has them: also those of models within the model."""
     layers = _input_layers(program)
-    part = keras.Model(model.inputs, tensors)
+    ports = {node.name: node.output for node in graph.inputs}
+    nodes = behind(graph.nodes, tensors)
 
     def predict(x: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
-        given = [
-            a
-            if layer.attributes.get("from_quantizer")
-            else port.type.to_float(port.type.quantize(a)).astype(np.float32)
-            for port, layer, a in zip(program.inputs, layers, x, strict=True)
-        ]
-        activations = [layer.activation for layer in undressed]
-        for layer in undressed:
-            layer.activation = keras.activations.linear
-        try:
-            answer = part(given, training=False)
-        finally:
-            for layer, activation in zip(undressed, activations, strict=True):
-                layer.activation = activation
-        answers = answer if isinstance(answer, list | tuple) else [answer]
-        return [np.asarray(a) for a in answers]
+        values: dict[int, Any] = {}
+        for port, layer, a in zip(program.inputs, layers, x, strict=True):
+            rounded = layer.attributes.get("from_quantizer")
+            real = a if rounded else port.type.to_float(port.type.quantize(a)).astype(np.float32)
+            values[ports[port.port]] = np.asarray(real)
+        for node in nodes:
+            values[node.output] = _called(node, values, undressed=node.output in undressed)
+        return [np.asarray(values[t]) for t in tensors]
 
     return predict
+
+
+def _called(node: Node, values: Mapping[int, Any], *, undressed: bool) -> Any:
+    """What Keras gives for one call; with `undressed`, before the layer's activation."""
+    import keras
+
+    operation, given = node.operation, {}
+    for tensor, number in zip(node.record.input_tensors, node.inputs, strict=True):
+        given[id(tensor)] = keras.ops.convert_to_tensor(values[number])
+    arguments, options = node.record.arguments.fill_in(given)
+    if "training" in inspect.signature(operation.call).parameters:
+        options = {**options, "training": False}
+    activation = getattr(operation, "activation", None)
+    if undressed:
+        operation.activation = keras.activations.linear
+    try:
+        return operation(*arguments, **options)
+    finally:
+        if undressed:
+            operation.activation = activation
 
 
 def _input_layers(program: Program) -> list[Layer]:
