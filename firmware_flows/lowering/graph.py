@@ -102,7 +102,7 @@ class _Reader:
 
     def _call(self, record: Any, name: str, inputs: tuple[int, ...]) -> list[int]:
         operation = record.operation
-        kind = _kind(operation)
+        kind = kind_of(operation)
         if record.arguments.kwargs.get("training"):
             raise LoweringError(name, "training", True, "firmware does not train", "Call it without training=True")
         if hasattr(operation, "layers"):
@@ -200,7 +200,7 @@ def _check_arguments(model: Any, record: Any, name: str) -> None:
         )
 
 
-def kind_of(operation: Any) -> str:
+def _kind(operation: Any) -> str:
     """The class name; with its module where that is not one of the packages whose layers are known."""
     cls = type(operation)
     module, name = cls.__module__.split("."), str(cls.__name__)
