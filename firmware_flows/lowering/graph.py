@@ -200,7 +200,7 @@ def _check_arguments(model: Any, record: Any, name: str) -> None:
         )
 
 
-def _kind(operation: Any) -> str:
+def kind_of(operation: Any) -> str:
     """The class name; with its module where that is not one of the packages whose layers are known."""
     cls = type(operation)
     module, name = cls.__module__.split("."), str(cls.__name__)
