@@ -52,5 +52,6 @@ def dense_network(name: str, sizes: Sequence[int], seed: int = 1) -> Program:
 
 def random_events(program: Program, count: int, seed: int = 2) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """Events that fill the input type's range, and a few beyond it."""
-    random = np.random.default_rng(seed)
-    return (random.standard_normal((count, *program.inputs[0].shape), dtype=np.float32) * 12).astype(np.float32)
+    random, t = np.random.default_rng(seed), program.inputs[0].type
+    largest = 0.375 * 2.0**t.integer
+    return (random.standard_normal((count, *program.inputs[0].shape), dtype=np.float32) * largest).astype(np.float32)
