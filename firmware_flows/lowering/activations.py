@@ -228,6 +228,8 @@ LOWERINGS = {
     # active in training only
     "Dropout": _identity,
     "SpatialDropout1D": _identity,
+    "SpatialDropout2D": _identity,
+    "AlphaDropout": _identity,
     "GaussianNoise": _identity,
     "GaussianDropout": _identity,
     "ActivityRegularization": _identity,

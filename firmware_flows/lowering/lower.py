@@ -12,8 +12,9 @@ from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.lowering.context import Context
 from firmware_flows.lowering.graph import Node, read
 from firmware_flows.lowering.inputs import lower_input
+from firmware_flows.lowering.refused import REFUSED
 from firmware_flows.lowering.softmax import CHOICES
-from firmware_flows.lowering.table import LOWERINGS, REMEDIES
+from firmware_flows.lowering.table import LOWERINGS
 from firmware_flows.program import Program, ProgramError
 
 
@@ -72,8 +73,9 @@ def lower(
 def _lowering(node: Node) -> Any:
     if node.kind in LOWERINGS:
         return LOWERINGS[node.kind]
-    remedy = REMEDIES.get(node.kind, _sentence(nearest(node.kind, LOWERINGS)))
-    raise LoweringError(node.name, "type", node.kind, "this layer is not converted", remedy)
+    reason, remedy = REFUSED.get(node.kind, ("", _sentence(nearest(node.kind, LOWERINGS))))
+    text = f"this layer is not converted{': ' if reason else ''}{reason}"
+    raise LoweringError(node.name, "type", node.kind, text, remedy)
 
 
 def _input_types(
