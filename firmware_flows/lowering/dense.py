@@ -40,22 +40,27 @@ def _affine(context: Context, node: Node, kernel: Any) -> Signal:
     activation = layer.activation
     plain = activation is None or getattr(activation, "__name__", "") == "linear"
     name = node.name if plain else f"{node.name}_linear"
+    signal = affine(context, name, source, weights, bias)
+    return signal if plain else apply(context, node, "activation", activation, signal)
+
+
+def affine(context: Context, name: str, source: Signal, weights: Weights, bias: Weights) -> Signal:
+    """A Dense layer of that name: the last axis times weights (n_in, n_out), plus a bias (n_out,); exact."""
     b = context.builder
     b.begin_layer(name, "Dense", [source.layer])
     value = b.affine(source.value, weights.mantissas, weights.fractional, bias.mantissas, bias.fractional)
-    shape = context.shape_of(source)
+    n_in, n_out = weights.mantissas.shape
     b.end_layer(
         value,
         types={"weight": weights.type, "bias": bias.type, "accum": b.type_of(value)},
         attributes={
-            "positions": int(np.prod(shape[:-1], dtype=np.int64)),
-            "n_in": int(kernel.shape[0]),
-            "n_out": int(kernel.shape[1]),
+            "positions": int(np.prod(context.shape_of(source)[:-1], dtype=np.int64)),
+            "n_in": int(n_in),
+            "n_out": int(n_out),
         },
         arrays={"weight": weights.mantissas, "bias": bias.mantissas},
     )
-    signal = Signal(value, name)
-    return signal if plain else apply(context, node, "activation", activation, signal)
+    return Signal(value, name)
 
 
 LOWERINGS = {"Dense": dense, "QDense": dense}

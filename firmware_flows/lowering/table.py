@@ -13,7 +13,9 @@ from firmware_flows.lowering import (
     normalization,
     padding,
     pooling,
+    recurrent,
     shapes,
+    time_distributed,
 )
 from firmware_flows.lowering.context import Context, Signal
 from firmware_flows.lowering.graph import Node
@@ -30,6 +32,8 @@ LOWERINGS: dict[str, Lowering] = {
     **local_pooling.LOWERINGS,
     **padding.LOWERINGS,
     **normalization.LOWERINGS,
+    **recurrent.LOWERINGS,
+    **time_distributed.LOWERINGS,
 }
 
 REMEDIES: dict[str, str] = {
