@@ -77,6 +77,14 @@ def _leaky_relu(context: Context, node: Node, field: str, q: Any, source: Signal
     places = -round(math.log2(slope))
     if 2.0**-places != slope or places < 0:
         raise refuse(node, f"{field}.negative_slope", slope, "the slope is no power of two up to 1", "Use 2**-n")
+    if places > t.width - 1:  # QKeras ends the negative side at -slope * 2**integer, which would be off the grid
+        raise refuse(
+            node,
+            f"{field}.negative_slope",
+            slope,
+            f"negative values would be finer than the {t.width} bits allow",
+            f"Use a slope of at least 2**-{t.width - 1}, or more bits",
+        )
     have = context.type_of(source)
     wide = FixedPoint(t.integer + max(have.fractional, t.fractional), t.integer, True, Rounding.TRN, Overflow.SAT)
     limited = context.quantize(f"{node.name}_limit", source, wide)
