@@ -11,7 +11,8 @@ Kinds of Program layer that these lowerings make. `padding` is one [before, afte
 Each is Rearrange (0 for what is outside), then one exact Affine; a depthwise kernel and a kernel in groups enter it as
 a matrix with zeros. That costs zeros in the product, yet for the channel numbers of trigger networks it is faster than
 products and sums element by element. A separable convolution is a depthwise one, `<name>_depthwise`, and a pointwise
-one. A Conv1D of kernel 1 and stride 1 is a `Dense` layer at every position.
+one. A Conv1D of kernel 1 and stride 1 is a `Dense` layer at every position. QKeras' layers with a batch normalization
+inside are the same with folded weights (`trained`).
 """  # noqa: E501
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from firmware_flows.lowering.activations import apply
 from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.dense import pointwise
 from firmware_flows.lowering.graph import Node
-from firmware_flows.lowering.quantizers import GRID_BITS, Weights, quantized_weights
+from firmware_flows.lowering.quantizers import Weights
+from firmware_flows.lowering.trained import has_bias, trained_weights
 from firmware_flows.lowering.windows import Windows, windows
 
 
@@ -34,9 +36,9 @@ def conv(context: Context, node: Node) -> Signal:
     ones = [layer.kernel_size, layer.strides, layer.dilation_rate, (layer.groups,)]
     if len(layer.kernel_size) == 1 and all(v == 1 for values in ones for v in values):
         return pointwise(context, node)
-    kernel = _weights(node, "kernel", layer.kernel, getattr(layer, "kernel_quantizer_internal", None))
+    kernel = _weights(node, "kernel", "kernel_quantizer_internal")
     mask = getattr(layer, "_mask", None)
-    if mask is not None:
+    if mask is not None and not node.kind.endswith("Batchnorm"):  # where QKeras forgets it
         bits = np.asarray(mask, dtype=np.float64)
         if not np.isin(bits, (0, 1)).all():
             raise refuse(node, "mask", "other than 0 and 1", "a mask picks weights", "Use a mask of zeros and ones")
@@ -63,7 +65,7 @@ def separable(context: Context, node: Node) -> Signal:
     """SeparableConv1D, SeparableConv2D and their quantized forms; nothing is rounded between the two steps."""
     layer = node.operation
     between = _depthwise(context, node, f"{node.name}_depthwise", with_bias=False)
-    kernel = _weights(node, "pointwise", layer.pointwise_kernel, getattr(layer, "pointwise_quantizer_internal", None))
+    kernel = _weights(node, "pointwise", "pointwise_quantizer_internal")
     name, plain = _name(node)
     ones = (1,) * len(layer.kernel_size)
     w = Windows(context.shape_of(between)[:-1], ones, ones, ones, ((0, 0),) * len(ones))
@@ -74,8 +76,7 @@ def separable(context: Context, node: Node) -> Signal:
 
 def _depthwise(context: Context, node: Node, name: str, *, with_bias: bool) -> Signal:
     layer, source = node.operation, context.source(node)
-    trained = layer.depthwise_kernel if hasattr(layer, "depthwise_kernel") else layer.kernel
-    own = _weights(node, "depthwise", trained, getattr(layer, "depthwise_quantizer_internal", None))
+    own = _weights(node, "depthwise", "depthwise_quantizer_internal")
     channels, multiplier = own.mantissas.shape[-2:]
     full = np.zeros((*own.mantissas.shape[:-2], channels, channels * multiplier), np.int64)
     for c in range(channels):  # the results of channel c are c * multiplier and the following
@@ -141,18 +142,14 @@ def _ungrouped(kernel: Any, channels: int, groups: int) -> Any:
     return full
 
 
-def _weights(node: Node, field: str, values: Any, quantizer: Any) -> Weights:
-    weights = quantized_weights(node.name, field, values, quantizer)
-    if weights.mantissas.dtype == object:
-        raise refuse(node, field, f"{weights.type.width} bits", "weights are too wide", f"Use at most {GRID_BITS} bits")
-    return weights
+def _weights(node: Node, field: str, quantizer: str) -> Weights:
+    return trained_weights(node, field, getattr(node.operation, quantizer, None))
 
 
 def _bias(node: Node, n_out: int) -> Weights:
-    layer = node.operation
-    if not layer.use_bias:
+    if not has_bias(node):
         return Weights(np.zeros(n_out, np.int64), 0)
-    return _weights(node, "bias", layer.bias, getattr(layer, "bias_quantizer_internal", None))
+    return _weights(node, "bias", "bias_quantizer_internal")
 
 
 def _name(node: Node) -> tuple[str, bool]:
@@ -166,4 +163,4 @@ _NAMES = {"Conv{}D": conv, "DepthwiseConv{}D": depthwise, "SeparableConv{}D": se
 
 LOWERINGS = {
     prefix + name.format(rank): lowering for name, lowering in _NAMES.items() for rank in (1, 2) for prefix in ("", "Q")
-}
+} | {"QConv2DBatchnorm": conv, "QDepthwiseConv2DBatchnorm": depthwise}

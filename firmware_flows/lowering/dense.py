@@ -10,6 +10,7 @@ from firmware_flows.lowering.activations import apply
 from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.graph import Node
 from firmware_flows.lowering.quantizers import GRID_BITS, Weights, quantized_weights
+from firmware_flows.lowering.trained import trained_weights
 
 
 def dense(context: Context, node: Node) -> Signal:
@@ -28,8 +29,16 @@ def pointwise(context: Context, node: Node) -> Signal:
     return _affine(context, node, np.asarray(layer.kernel)[0])
 
 
+def dense_batchnorm(context: Context, node: Node) -> Signal:
+    """QDenseBatchnorm."""
+    layer = node.operation
+    weights = trained_weights(node, "kernel", layer.kernel_quantizer_internal)
+    bias = trained_weights(node, "bias", layer.bias_quantizer_internal)
+    return _with_activation(context, node, weights, bias)
+
+
 def _affine(context: Context, node: Node, kernel: Any) -> Signal:
-    layer, source = node.operation, context.source(node)
+    layer = node.operation
     weights = quantized_weights(node.name, "kernel", kernel, getattr(layer, "kernel_quantizer_internal", None))
     bias = Weights(np.zeros(kernel.shape[1], np.int64), 0)
     if layer.use_bias:
@@ -37,10 +46,14 @@ def _affine(context: Context, node: Node, kernel: Any) -> Signal:
     for field, w in (("kernel", weights), ("bias", bias)):
         if w.mantissas.dtype == object:
             raise refuse(node, field, f"{w.type.width} bits", "weights are too wide", f"Use at most {GRID_BITS} bits")
-    activation = layer.activation
+    return _with_activation(context, node, weights, bias)
+
+
+def _with_activation(context: Context, node: Node, weights: Weights, bias: Weights) -> Signal:
+    activation = node.operation.activation
     plain = activation is None or getattr(activation, "__name__", "") == "linear"
     name = node.name if plain else f"{node.name}_linear"
-    signal = affine(context, name, source, weights, bias)
+    signal = affine(context, name, context.source(node), weights, bias)
     return signal if plain else apply(context, node, "activation", activation, signal)
 
 
@@ -63,4 +76,4 @@ def affine(context: Context, name: str, source: Signal, weights: Weights, bias: 
     return Signal(value, name)
 
 
-LOWERINGS = {"Dense": dense, "QDense": dense}
+LOWERINGS = {"Dense": dense, "QDense": dense, "QDenseBatchnorm": dense_batchnorm}

@@ -11,9 +11,11 @@ from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.graph import Node
 from firmware_flows.lowering.quantizers import GRID_BITS, Weights, describe, grid_weights, refuse_inexact, trimmed
-from firmware_flows.program import Affine, CombineOperation, Layer
+from firmware_flows.program import Affine, CombineOperation, IntegerArray, Layer, Rearrange
 
 Floats = npt.NDArray[np.float32]
+
+AFFINE = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D")
 
 FOLDED = "folded into the weights and the bias of {layer!r}: its scale is a power of two in every channel"
 SEPARATE = "a scale of type {scale} and an offset of type {offset} per channel, not folded: {reason}"
@@ -133,32 +135,42 @@ def _foldable(context: Context, node: Node, source: Signal, scale: Weights) -> L
     if (mantissas & (mantissas - 1)).any():
         return "products of the weights and the scale would be wider than the weights"
     before = layers[-1]
-    if before.name != source.layer or before.kind != "Dense" or len(before.instructions) != 1:
-        return "there is no dense layer right before it"
+    parts = tuple(type(context.builder.instructions[n]) for n in before.instructions)
+    if before.name != source.layer or before.kind not in AFFINE or parts not in ((Affine,), (Rearrange, Affine)):
+        return "there is no dense or convolution layer right before it"
     tensor = node.inputs[0]
     if len(graph.readers(tensor)) > 1 or any(t == tensor for _, t in graph.outputs):
         return f"{before.name!r} is read elsewhere, too"
-    if _product(before, scale).type.width > GRID_BITS:
+    if _product(before.arrays["weight"], before, scale).type.width > GRID_BITS:
         return f"the weights would need more than {GRID_BITS} bits"
     return before
 
 
-def _product(layer: Layer, scale: Weights) -> Weights:
-    weight = layer.types["weight"]
-    return trimmed(layer.arrays["weight"] * scale.mantissas, weight.fractional + scale.fractional)
+def _product(weights: IntegerArray, layer: Layer, scale: Weights) -> Weights:
+    """Weights of that layer times the scale of their channel; `weights` end with the channels' axis or axes."""
+    factors: IntegerArray = scale.mantissas.reshape(-1)
+    if factors.size > weights.shape[-1]:  # depthwise: channels of the source, kernels of each
+        factors = factors.reshape(weights.shape[-2:])
+    return trimmed(weights * factors, layer.types["weight"].fractional + scale.fractional)
 
 
 def _folded(context: Context, node: Node, before: Layer, scale: Weights, offset: Weights) -> Signal:
+    """The layer before, once more: its Rearrange if it has one, then its Affine with other numbers."""
     b = context.builder
-    affine = b.instructions[before.value]
+    *gather, affine = (b.instructions[n] for n in before.instructions)
     assert isinstance(affine, Affine)
-    weight, bias_type = _product(before, scale), before.types["bias"]
+    weight, bias_type = _product(before.arrays["weight"], before, scale), before.types["bias"]
+    matrix = _product(affine.weights, before, scale)
     fractional = max(bias_type.fractional + scale.fractional, offset.fractional)
     moved = (before.arrays["bias"] * scale.mantissas) << (fractional - bias_type.fractional - scale.fractional)
     bias = trimmed(moved + (offset.mantissas << (fractional - offset.fractional)), fractional)
     b.take_back(before.name)
-    b.begin_layer(node.name, "Dense", before.inputs)
-    value = b.affine(affine.source, weight.mantissas, weight.fractional, bias.mantissas, bias.fractional)
+    b.begin_layer(node.name, before.kind, before.inputs)
+    source = affine.source
+    for picked in gather:
+        assert isinstance(picked, Rearrange)
+        source = b.rearrange(picked.operands, picked.indices, picked.fill)
+    value = b.affine(source, matrix.mantissas, matrix.fractional, bias.mantissas, bias.fractional)
     b.end_layer(
         value,
         types={"weight": weight.type, "bias": bias.type, "accum": b.type_of(value)},

@@ -79,6 +79,40 @@ def plain(name: str, *values: Any, **options: Any) -> Layer:
     return kind(*values, **options)
 
 
+def normalized(seed: int = 1) -> Layer:
+    """A BatchNormalization of which every scale is a power of two."""
+    import keras
+    import numpy as np
+
+    layer, rng = keras.layers.BatchNormalization(epsilon=0.0), np.random.default_rng(seed)
+
+    def apply(x: Any) -> Any:
+        y, n = layer(x), x.shape[-1]
+        numbers = [rng.choice([0.5, -2, 1, -0.25], n), rng.integers(-8, 8, n) / 4, rng.integers(-8, 8, n) / 2]
+        layer.set_weights([*numbers, rng.choice([1, 4, 0.25], n)])
+        return y
+
+    return apply
+
+
+def folding(kind: str, *values: Any, seed: int = 1, **options: Any) -> Layer:
+    """QKeras' QDenseBatchnorm, QConv2DBatchnorm or QDepthwiseConv2DBatchnorm with statistics as after training."""
+    import numpy as np
+    import qkeras
+
+    words = _DEPTHWISE if "Depthwise" in kind else _WORDS
+    layer, rng = getattr(qkeras, kind)(*values, **{**words, **options}), np.random.default_rng(seed)
+
+    def apply(x: Any) -> Any:
+        y = layer(x)
+        n = layer.batchnorm.gamma.shape[0]
+        deviations = [rng.normal(1, 0.3, n), rng.normal(0, 0.5, n), rng.normal(0, 0.5, n)]
+        layer.batchnorm.set_weights([*deviations, rng.uniform(0.5, 2, n)])
+        return y
+
+    return apply
+
+
 def relu(name: str = RELU) -> Layer:
     from qkeras import QActivation
 
@@ -106,6 +140,20 @@ def image_layers() -> dict[str, Any]:
         "depthwise row": depthwise2d((1, 2)),
         "separable": separable(2, 3, 3, padding="same", activation=RELU),
         "separable valid": separable(2, 2, (2, 3), depth_multiplier=2, use_bias=False),
+        "normalized": [conv2d(3, 2, padding="same"), normalized()],
+        "depthwise normalized": [depthwise2d(2, depth_multiplier=2), normalized()],
+        "separable normalized": [separable(2, 3, 2), normalized()],
+        "folding": folding("QConv2DBatchnorm", 3, 2, strides=2, activation=RELU),
+        "folding without bias": folding(
+            "QConv2DBatchnorm",
+            2,
+            (1, 2),
+            use_bias=False,
+            folding_mode="batch_stats_folding",
+            kernel_quantizer="quantized_bits(4,1,alpha='auto_po2')",
+        ),
+        "folding depthwise": folding("QDepthwiseConv2DBatchnorm", 2, depth_multiplier=2),
+        "folding dense": folding("QDenseBatchnorm", 3, folding_mode="batch_stats_folding"),
         "maximum": plain("MaxPooling2D", 2),
         "maximum of other steps": plain("MaxPooling2D", (3, 2), strides=(2, 1)),
         "maximum same of signed": plain("MaxPooling2D", (2, 3), padding="same"),
@@ -137,6 +185,9 @@ def row_layers() -> dict[str, Any]:
         "depthwise": plain("DepthwiseConv1D", 3, padding="same"),
         "depthwise multiplied": plain("DepthwiseConv1D", 2, strides=2, depth_multiplier=2),
         "separable": separable(1, 3, 3, padding="same", activation=RELU),
+        "normalized": [conv1d(3, 2, strides=2), normalized()],
+        "pointwise normalized": [conv1d(3, 1), normalized()],
+        "folding dense": folding("QDenseBatchnorm", 2, use_bias=False),
         "maximum": plain("MaxPooling1D", 2),
         "maximum of other steps": plain("MaxPooling1D", 3, strides=2),
         "maximum same of signed": plain("MaxPooling1D", 3, padding="same"),
