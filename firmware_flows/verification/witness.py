@@ -77,10 +77,13 @@ def keras_witness(program: Program, model: Any) -> KerasWitness:
             chosen.append(layer)
             tensors.append(nodes[layer.name].output)
         elif layer.name in linear and _is_output(program, layer):
-            # a softmax inside this layer is dropped from firmware: compare what goes into it
+            # this layer's activation is not in firmware: it changes nothing, or it is a softmax that was dropped, and
+            # then what goes into it is compared
+            node = linear[layer.name]
             chosen.append(layer)
-            tensors.append(linear[layer.name].output)
-            undressed.add(linear[layer.name].output)
+            tensors.append(node.output)
+            if getattr(getattr(node.operation, "activation", None), "__name__", "") == "softmax":
+                undressed.add(node.output)
     outputs = {o.value for o in program.outputs}
     return KerasWitness(
         program=program,
