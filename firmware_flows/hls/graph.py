@@ -95,7 +95,7 @@ def configuration(plan: Plan, settings: Settings, directory: Path) -> dict[str, 
 
 
 def _layer_configuration(node: Node, settings: Settings) -> dict[str, Any]:
-    names = ("result", "accum", "weight", "bias", "param", "scale", "table")
+    names = ("result", "accum", "weight", "bias", "param", "scale", "table", "embeddings")
     config: dict[str, Any] = {
         "Precision": {name: to_hls4ml(node.types[name]) for name in names if name in node.types},
         "ReuseFactor": node.reuse_factor,

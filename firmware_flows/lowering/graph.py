@@ -209,9 +209,6 @@ def kind_of(operation: Any) -> str:
     return f"keras.ops.{name}" if module[0] == "keras" and "ops" in module and name in OTHER_FUNCTIONS else name
 
 
-_kind = kind_of
-
-
 def _shape(name: str, shape: Any) -> tuple[int, ...]:
     sizes = tuple(shape)[1:]
     if any(d is None for d in sizes):

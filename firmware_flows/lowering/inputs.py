@@ -8,7 +8,11 @@ from firmware_flows.lowering.context import Context, Signal
 from firmware_flows.lowering.graph import Graph, Node
 from firmware_flows.lowering.quantizers import activation_type
 
-_SHAPE_ONLY = ("Flatten", "Reshape", "Dropout", "Identity", "Permute")
+_SHAPE_ONLY = (
+    *("Flatten", "Reshape", "Permute", "RepeatVector", "Concatenate", "Identity", "ActivityRegularization"),
+    *("Dropout", "AlphaDropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+    *("GaussianNoise", "GaussianDropout"),
+)
 _CASTING = ("quantized_bits", "quantized_linear", "quantized_relu")
 
 

@@ -1,9 +1,13 @@
-"""Elementwise operations on several inputs."""
+"""Elementwise operations on several inputs, of one shape or with sizes of one repeated."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.graph import Node
+from firmware_flows.lowering.normalization import scale_and_offset
+from firmware_flows.lowering.quantizers import Weights
 from firmware_flows.program import CombineOperation
 
 _OPERATIONS = {
@@ -17,11 +21,14 @@ _OPERATIONS = {
 
 def merge(context: Context, node: Node) -> Signal:
     """Add, Subtract, Multiply, Maximum, Minimum: more than two inputs become a chain."""
-    sources = _same_shape(context, node)
-    operation = _OPERATIONS[node.kind]
-    total = sources[0]
+    return chain(context, node.name, _OPERATIONS[node.kind], _sources(context, node))
+
+
+def chain(context: Context, name: str, operation: CombineOperation, sources: list[Signal]) -> Signal:
+    """((a o b) o c) o ..., a layer each; the last one bears the name."""
+    total, last = sources[0], name
     for number, source in enumerate(sources[1:], start=1):
-        name = node.name if number == len(sources) - 1 else f"{node.name}_part{number}"
+        name = last if number == len(sources) - 1 else f"{last}_part{number}"
         b = context.builder
         b.begin_layer(name, "Merge", [total.layer, source.layer])
         value = b.combine(operation, total.value, source.value)
@@ -31,16 +38,20 @@ def merge(context: Context, node: Node) -> Signal:
 
 
 def average(context: Context, node: Node) -> Signal:
-    """Average of two: half their sum, with the one more fractional bit that makes it exact."""
-    sources = _same_shape(context, node)
-    if len(sources) != 2:
+    """Average of 2, 4, 8, ...: their sum, with the more fractional bits that make the division exact."""
+    sources = _sources(context, node)
+    places = len(sources).bit_length() - 1
+    if len(sources) != 1 << places:
         raise refuse(
             node,
             "inputs",
             len(sources),
-            "an average of other than two inputs is not exact in fixed point",
+            "an average is exact in fixed point only of as many inputs as a power of two",
             "Add them, and let the next layer's weights divide",
         )
+    if places > 1:
+        total_of_all = chain(context, f"{node.name}_sum", CombineOperation.ADD, sources)
+        return scale_and_offset(context, node.name, total_of_all, Weights(np.array(1, np.int64), places), None)
     b = context.builder
     b.begin_layer(node.name, "Merge", [s.layer for s in sources])
     total = b.combine(CombineOperation.ADD, sources[0].value, sources[1].value)
@@ -49,15 +60,15 @@ def average(context: Context, node: Node) -> Signal:
     return Signal(value, node.name)
 
 
-def _same_shape(context: Context, node: Node) -> list[Signal]:
+def _sources(context: Context, node: Node) -> list[Signal]:
     sources = context.sources(node)
     if len(sources) < 2:
         raise refuse(node, "inputs", len(sources), "two inputs expected", "Check the network")
-    shapes = {context.shape_of(s) for s in sources}
-    if len(shapes) != 1:
-        raise refuse(
-            node, "inputs", sorted(shapes), "inputs of different shapes", "Reshape or repeat them to one shape first"
-        )
+    ranks = {len(context.shape_of(s)) for s in sources}
+    if len(ranks) > 1 and "layers" not in type(node.operation).__module__.split("."):
+        # a layer repeats along axes behind the events', a function of keras.ops also along that one
+        shapes = [context.shape_of(s) for s in sources]
+        raise refuse(node, "shapes", shapes, "joins events", "Use the layer of this name, or reshape before it")
     return sources
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,9 @@ def rectifier(
     slope: float = 0.0,
     threshold: float = 0.0,
 ) -> Signal:
-    """Keras' ReLU: slope * x below zero, x above it (above the threshold), at most the maximum."""
+    """Keras' ReLU: x above the threshold, at most the maximum; slope * (x - threshold) elsewhere."""
     if threshold and slope:
-        raise refuse(
-            node, "threshold", threshold, "together with a negative slope is not converted", "Set one of them to zero"
-        )
+        return _threshold_and_slope(context, node, source, maximum, slope, threshold)
     if threshold:
         source = _above(context, node, source, number(node, "threshold", threshold), maximum)
     limit = None if maximum is None else number(node, "max_value", maximum)
@@ -70,6 +69,22 @@ def rectifier(
     if limit is None:
         return source if threshold else context.relu(node.name, source, None)
     return _limited(context, node.name, source, limit)
+
+
+def _threshold_and_slope(
+    context: Context, node: Node, source: Signal, maximum: float | None, slope: float, threshold: float
+) -> Signal:
+    """What is above the threshold, minus the slope times max(threshold - x, 0), as Keras computes it."""
+    name, limit = node.name, number(node, "threshold", threshold)
+    above = rectifier(context, replace(node, name=f"{name}_above"), source, maximum, 0.0, threshold)
+    room = scale_and_offset(context, f"{name}_room", source, MINUS, limit)
+    left = context.relu(f"{name}_left", room, None)
+    below = scale_and_offset(context, f"{name}_below", left, number(node, "negative_slope", slope), None)
+    b = context.builder
+    b.begin_layer(name, "Merge", [above.layer, below.layer])
+    value = b.combine(CombineOperation.SUBTRACT, above.value, below.value)
+    b.end_layer(value, attributes={"operation": "subtract"})
+    return Signal(value, name)
 
 
 def _limited(context: Context, name: str, source: Signal, limit: Weights) -> Signal:

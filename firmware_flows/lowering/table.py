@@ -8,11 +8,13 @@ from firmware_flows.lowering import (
     activations,
     convolution,
     dense,
+    embedding,
     local_pooling,
     merges,
     normalization,
     padding,
     pooling,
+    products,
     recurrent,
     shapes,
     time_distributed,
@@ -32,10 +34,13 @@ LOWERINGS: dict[str, Lowering] = {
     **local_pooling.LOWERINGS,
     **padding.LOWERINGS,
     **normalization.LOWERINGS,
+    **products.LOWERINGS,
+    **embedding.LOWERINGS,
     **recurrent.LOWERINGS,
     **time_distributed.LOWERINGS,
 }
 
 REMEDIES: dict[str, str] = {
     "Lambda": "Write it with layers that are converted",
+    "Masking": "Every time step counts in firmware: leave it out, and let padded steps be zero",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,10 +166,26 @@ def test_only_an_input_and_broadcasting(net: Any, tmp_path: Path) -> None:
     n = net()
     x = n.input((4, 3), "ap_fixed<8,3,AP_RND,AP_SAT>")
     program = n.build(n.merge(n.pool(x, "maximum", "m"), x, "subtract", "s"))
-    assert_same(ff.hls.write_project(program, tmp_path / "broadcast"), program, n.events(program, 300))
-    with pytest.raises(ff.hls.HlsConversionError, match=r"layer 's', shapes = \(3,\) and \(4, 3\)"):
-        ff.hls.write_project(program, tmp_path / "stream", io="stream")
-    assert not (tmp_path / "stream").exists()
+    assert_same(ff.hls.write_project(program, tmp_path / "broadcast", io="stream"), program, n.events(program, 300))
+
+
+def test_hls4ml_merges_unequal_sizes_by_the_order_of_their_texts(
+    net: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why smaller values are repeated before hls4ml merges: it takes max("4", "3*4") for the size, and 8 are zero."""
+    from firmware_flows.hls.layers import merges
+
+    n = net()
+    x, y = n.input((3, 4), "ap_fixed<8,3,AP_RND,AP_SAT>"), n.input((4,), "ap_fixed<8,3,AP_RND,AP_SAT>", "y")
+    program = n.build(n.merge(x, y, "add", "s"))
+    ff.hls.write_project(program, tmp_path / "repeated")
+    monkeypatch.setattr(merges, "repeated", lambda planner, layer, source, suffix: source)
+    ff.hls.write_project(program, tmp_path / "unequal")
+    sizes = [
+        re.findall(r"n_elem\w* = (.+);", (tmp_path / name / "firmware" / "parameters.h").read_text())
+        for name in ("repeated", "unequal")
+    ]
+    assert sizes == [["3*4", "3*4", "3*4"], ["4", "3*4", "4"]]
 
 
 def test_threads_trace_directory_and_silence(

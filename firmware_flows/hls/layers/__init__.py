@@ -9,6 +9,7 @@ from firmware_flows.hls.layers import (
     activations,
     convolution,
     dense,
+    embedding,
     local_pooling,
     merges,
     normalization,
@@ -38,5 +39,6 @@ HANDLERS: dict[str, Handler] = {
     **normalization.HANDLERS,
     **tables.HANDLERS,
     **softmax.HANDLERS,
+    **embedding.HANDLERS,
 }
 """Kind of layer -> its handler."""

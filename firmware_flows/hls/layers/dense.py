@@ -44,12 +44,13 @@ def pointwise(
     types: Mapping[str, FixedPoint],
     weights: Mapping[str, npt.NDArray[np.int64]],
     reuse: int,
+    suffix: str = "",
 ) -> Node:
     """One small dense layer at every position of (positions, n_in): a convolution with a kernel of one."""
     positions, n_in = source.shape
     n_out = int(weights["weight"].shape[1])
     return p.add(
-        layer, "Conv1D", (source,), (positions, n_out), types,
+        layer, "Conv1D", (source,), (positions, n_out), types, suffix=suffix,
         attributes={
             "in_width": positions, "out_width": positions, "n_chan": n_in, "n_filt": n_out, "filt_width": 1,
             "stride_width": 1, "pad_left": 0, "pad_right": 0, "padding": "valid", "data_format": "channels_last",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from firmware_flows.hls.errors import HlsConversionError
@@ -43,24 +44,35 @@ def _only_read_by_dense(p: Planner, layer: Layer) -> bool:
 
 
 def _concatenate(p: Planner, layer: Layer) -> Node:
-    rank, axis = len(layer.shape), int(layer.attributes["axis"])
-    axis = axis % rank
-    if rank > 3:
-        raise HlsConversionError(
-            layer.name, "shape", layer.shape, "hls4ml concatenates at most three axes", "reshape before concatenating"
-        )
-    node = p.source(layer)
-    for number in range(1, len(layer.inputs)):
-        other = p.source(layer, number)
+    rank, axis = len(layer.shape), int(layer.attributes["axis"]) % len(layer.shape)
+    sources = [p.source(layer, number) for number in range(len(layer.inputs))]
+    if rank > 3:  # hls4ml joins at most three axes: those before and those behind the joined one become one each
+        sources = [_three_axes(p, layer, node, axis, number) for number, node in enumerate(sources)]
+        joined = _joined(p, layer, sources, min(axis, 1), "_joined")
+        return p.reshape(layer, joined, layer.shape)
+    return _joined(p, layer, sources, axis)
+
+
+def _three_axes(p: Planner, layer: Layer, node: Node, axis: int, number: int) -> Node:
+    before, behind = prod(node.shape[:axis]), prod(node.shape[axis + 1 :])
+    shape = (node.shape[0], behind) if axis == 0 else (before, node.shape[axis], behind)
+    shape = (before, node.shape[axis]) if axis == len(node.shape) - 1 else shape
+    return p.reshape(layer, node, shape, f"_in{number}")
+
+
+def _joined(p: Planner, layer: Layer, sources: list[Node], axis: int, suffix: str = "") -> Node:
+    node, rank = sources[0], len(sources[0].shape)
+    for number in range(1, len(sources)):
+        other = sources[number]
         shape = list(node.shape)
         shape[axis] += other.shape[axis]
-        last = number == len(layer.inputs) - 1
+        last = number == len(sources) - 1
         node = p.add(
             layer, "Concatenate", (node, other), tuple(shape), {"result": layer.type},
-            suffix="" if last else f"_join{number}", attributes={"axis": axis + 1, "op": f"concatenate{rank}d"},
+            suffix=suffix if last else f"_join{number}", attributes={"axis": axis + 1, "op": f"concatenate{rank}d"},
         )  # fmt: skip
-    if len(layer.inputs) == 1:
-        return p.activation(layer, node, "linear", {"result": layer.type})
+    if len(sources) == 1:
+        return p.activation(layer, node, "linear", {"result": layer.type}, suffix=suffix)
     return node
 
 
