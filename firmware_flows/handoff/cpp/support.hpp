@@ -1,7 +1,11 @@
 // What every emulator of this kind is made of. Values are mantissas; element e of a value lies at [e * block, (e + 1) *
 // block), one number an event, so that the innermost loop always runs over events and becomes vector instructions.
 
-constexpr std::size_t block = 32;
+// Events computed together: 32 for throughput, 1 where events come one by one.
+#ifndef FIRMWARE_FLOWS_BLOCK
+#define FIRMWARE_FLOWS_BLOCK 32
+#endif
+constexpr std::size_t block = FIRMWARE_FLOWS_BLOCK;
 
 __extension__ typedef __int128 wide;
 
@@ -69,8 +73,9 @@ constexpr std::size_t register_bytes = 16;
 
 // One sum an event, in vectors that stay in registers.
 template <typename C> struct Sums {
-    typedef C Vector __attribute__((vector_size(register_bytes), may_alias));
-    static constexpr std::size_t lanes = register_bytes / sizeof(C), count = block / lanes;
+    static constexpr std::size_t bytes = block * sizeof(C) < register_bytes ? block * sizeof(C) : register_bytes;
+    static constexpr std::size_t lanes = bytes / sizeof(C), count = block / lanes;
+    typedef C Vector __attribute__((vector_size(bytes), may_alias));
     Vector sums[count];
     explicit Sums(C first) {
         for (std::size_t v = 0; v < count; ++v) sums[v] = Vector{} + first;
