@@ -33,6 +33,14 @@ from firmware_flows.lowering.windows import Windows, windows
 def conv(context: Context, node: Node) -> Signal:
     """Conv1D, Conv2D and their quantized forms."""
     layer = node.operation
+    if layer.padding == "causal" and node.kind.startswith("Q"):
+        raise refuse(
+            node,
+            "padding",
+            "causal",
+            "QKeras' call of the layer fails with it under Keras 3",
+            "Put ZeroPadding1D((dilation_rate * (kernel_size - 1), 0)) before the layer, with padding='valid'",
+        )
     ones = [layer.kernel_size, layer.strides, layer.dilation_rate, (layer.groups,)]
     if len(layer.kernel_size) == 1 and all(v == 1 for values in ones for v in values):
         return pointwise(context, node)

@@ -128,3 +128,47 @@ def test_refusals_name_the_field(layer: Any, field: str) -> None:
         ff.lower(networks.branches((6, 7, 4), {"refused": layer()}))
     assert caught.value.field == field
     assert caught.value.remedy
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_causal_padding_fails_in_qkeras_and_is_refused(kernel: int) -> None:
+    model = networks.branches((9, 2), {"causal": networks.conv1d(2, kernel, padding="causal", name="causal")})
+    with pytest.raises(Exception, match="CAUSAL"):
+        model(np.zeros((1, 9, 2), np.float32))
+    with pytest.raises(ff.LoweringError, match="call of the layer fails") as caught:
+        ff.lower(model)
+    assert caught.value.field == "padding"
+
+
+@pytest.mark.keras
+def test_what_to_do_instead_of_causal_padding_is_the_same() -> None:
+    """Keras' own Conv1D, which can, and the remedy."""
+    import keras
+
+    causal = networks.plain("Conv1D", 2, 3, padding="causal", dilation_rate=2, name="causal")
+    valid = networks.plain("Conv1D", 2, 3, dilation_rate=2, name="valid")
+    model = networks.branches((9, 2), {"causal": causal, "remedy": [keras.layers.ZeroPadding1D((4, 0)), valid]})
+    one, other = ff.emulate(ff.lower(model), np.random.default_rng(1).normal(0, 2, (50, 9, 2)))
+    assert one.any()
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("seed", range(3))
+def test_random_layers_of_all_widths_equal_keras_in_float64(seed: int, rank: int) -> None:
+    """Weights and inputs of 1 to 16 bits, -4 to 8 integer bits: too many for float32, so Keras' own layers compute."""
+    rng = np.random.default_rng(seed)
+    shape = (*(int(n) for n in rng.integers(2, 9, rank)), int(rng.integers(1, 5)))
+    layers = {f"layer_{k}": networks.random_layer(rng, shape, f"layer_{k}") for k in range(10)}
+    model = networks.branches(shape, layers, first=networks.random_bits(rng))
+    program = ff.lower(model)
+    x = rng.normal(0, 2.0 ** rng.integers(-2, 6), (20, *shape)).astype(np.float32)
+    traced = ff.trace(program, x)
+    readers = {layer.name: layer.inputs[0] for layer in program.layers if layer.inputs}
+    for name in layers:
+        source = readers[name]
+        source = readers[source] if source.endswith("_depthwise") else source
+        wanted = networks.in_float64(model.get_layer(name), traced[source])
+        np.testing.assert_array_equal(traced[name], wanted, err_msg=f"{name}: {model.get_layer(name).get_config()}")

@@ -17,16 +17,21 @@ _DEPTHWISE = {"depthwise_quantizer": WEIGHTS, "bias_quantizer": BIAS, "bias_init
 _SEPARABLE = {**_DEPTHWISE, "pointwise_quantizer": "quantized_bits(3,0,alpha=1)"}
 
 
-def branches(shape: Sequence[int], layers: dict[str, Layer | Sequence[Layer]], seed: int = 1, fan_out: int = 4) -> Any:
+def branches(
+    shape: Sequence[int],
+    layers: dict[str, Layer | Sequence[Layer]],
+    seed: int = 1,
+    fan_out: int = 4,
+    first: str = INPUT,
+) -> Any:
     """A network with one output a branch; at most `fan_out` branches read one quantizer (streams have few readers)."""
     import keras
     from qkeras import QActivation
 
     keras.utils.set_random_seed(seed)
     x = keras.Input(tuple(shape), name="x")
-    first = QActivation(INPUT, name="q")(x)
+    signal = QActivation(first, name="q")(x)
     outputs = []
-    signal = first
     for number, branch in enumerate(layers.values()):
         if number % fan_out == 0 and number:  # never a type that holds the last one: a layer of its own in firmware
             signal = QActivation(f"quantized_bits(6,{number // fan_out % 2 + 1},alpha=1)", name=f"q{number}")(signal)
@@ -246,3 +251,55 @@ def random_stack(rng: Any, shape: tuple[int, int, int]) -> Any:
         h = QActivation(pick(f"quantized_relu({number(2, 7)},{number(0, 3)})", "quantized_bits(6,2,alpha=1)"))(h)
     h = keras.layers.Flatten()(h)
     return keras.Model(x, QDense(3, kernel_quantizer=WEIGHTS, bias_quantizer=BIAS, name="out")(h))
+
+
+def random_bits(rng: Any) -> str:
+    """A quantizer of 1 to 16 bits, -4 to 8 integer bits."""
+    return f"quantized_bits({rng.integers(1, 17)},{float(rng.integers(-4, 9))},{rng.integers(0, 2)},alpha=1)"
+
+
+def random_layer(rng: Any, shape: Sequence[int], name: str) -> Layer:
+    """A convolution, depthwise or separable one with any options that fit the shape."""
+    import keras
+    import qkeras
+
+    rank = len(shape) - 1
+    kernel = tuple(int(rng.integers(1, n + 1)) for n in (min(n, 4) for n in shape[:-1]))
+    options: dict[str, Any] = {"padding": str(rng.choice(["valid", "same"])), "use_bias": bool(rng.integers(0, 2))}
+    if rng.integers(0, 3):
+        options["strides"] = (int(rng.integers(1, 4)),) * rank
+    elif options["padding"] == "same":
+        options["dilation_rate"] = tuple(int(n) for n in rng.integers(1, 4, rank))
+    wide = keras.initializers.RandomNormal(0, float(2.0 ** rng.integers(-3, 4)), seed=int(rng.integers(0, 1000)))
+    options |= {"bias_quantizer": random_bits(rng), "bias_initializer": wide, "name": name}
+    kind = int(rng.integers(0, 3))
+    depthwise = {"depthwise_quantizer": random_bits(rng), "depthwise_initializer": wide}
+    if kind == 0 or (kind == 1 and rank == 1):  # QKeras has no QDepthwiseConv1D
+        groups = int(rng.choice([1, shape[-1]]))
+        words = {"kernel_quantizer": random_bits(rng), "kernel_initializer": wide, "groups": groups}
+        return getattr(qkeras, f"QConv{rank}D")(groups * int(rng.integers(1, 4)), kernel, **words, **options)
+    options["depth_multiplier"] = int(rng.integers(1, 4))
+    if kind == 1:
+        return qkeras.QDepthwiseConv2D(kernel, **depthwise, **options)
+    words = {"pointwise_quantizer": random_bits(rng), "pointwise_initializer": wide}
+    return getattr(qkeras, f"QSeparableConv{rank}D")(int(rng.integers(1, 4)), kernel, **words, **depthwise, **options)
+
+
+def in_float64(layer: Any, x: Any) -> Any:
+    """What Keras' own layer of that kind computes in float64 with the quantized weights."""
+    import keras
+    import numpy as np
+
+    names = ("strides", "padding", "dilation_rate", "use_bias", "depth_multiplier", "filters", "groups")
+    kind = type(layer).__name__[1:]
+    words = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
+    for name in {"Depth": ("filters", "groups"), "Separ": ("groups",)}.get(kind[:5], ()):
+        words.pop(name, None)
+    plain_layer = getattr(keras.layers, kind)(kernel_size=layer.kernel_size, dtype="float64", **words)
+    plain_layer.build(x.shape)
+    weights = []
+    for variable in layer.weights:
+        quantizer = getattr(layer, f"{variable.name.removesuffix('_kernel')}_quantizer_internal")
+        weights.append(np.asarray(quantizer(variable), np.float64))
+    plain_layer.set_weights(weights)
+    return np.asarray(plain_layer(x))
