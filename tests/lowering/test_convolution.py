@@ -146,8 +146,8 @@ def test_what_to_do_instead_of_causal_padding_is_the_same() -> None:
     """Keras' own Conv1D, which can, and the remedy."""
     import keras
 
-    causal = networks.plain("Conv1D", 2, 3, padding="causal", dilation_rate=2, name="causal")
-    valid = networks.plain("Conv1D", 2, 3, dilation_rate=2, name="valid")
+    causal = networks.plain("Conv1D", 2, 3, padding="causal", dilation_rate=2)
+    valid = networks.plain("Conv1D", 2, 3, dilation_rate=2)
     model = networks.branches((9, 2), {"causal": causal, "remedy": [keras.layers.ZeroPadding1D((4, 0)), valid]})
     one, other = ff.emulate(ff.lower(model), np.random.default_rng(1).normal(0, 2, (50, 9, 2)))
     assert one.any()
