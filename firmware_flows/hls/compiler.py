@@ -17,13 +17,13 @@ FLAGS = ("-O3", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-fvisibility=hidden",
 """As hls4ml's build_lib.sh, and hidden symbols: two networks in one process must not share a layer's function."""
 
 
-def find_compiler() -> str:
+def find_compiler(purpose: str = "to compile the HLS project") -> str:
     """Path of the C++ compiler: $CXX, or g++. Raises MissingToolError."""
     for name in (os.environ.get("CXX"), "g++"):
         path = shutil.which(name) if name else None
         if path:
             return path
-    raise MissingToolError("g++", "to compile the HLS project", "install it (Debian, Ubuntu: apt install g++)")
+    raise MissingToolError("g++", purpose, "install it (Debian, Ubuntu: apt install g++)")
 
 
 def compiler_version(compiler: str) -> str:

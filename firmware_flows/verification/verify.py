@@ -33,10 +33,14 @@ BLOCK_NUMBERS = 1 << 23
 
 
 class Simulated(Protocol):
-    """A form that runs events: an HLS project's C++, an RTL design."""
+    """A form that runs events: an RTL design."""
 
     def simulate(self, x: Any, raw: bool = False) -> Any:
         """Outputs for events; mantissas with `raw`."""
+
+
+class Traced(Simulated, Protocol):
+    """One that also tells the values of layers: an HLS project's C++."""
 
     def trace(self, x: Any) -> dict[str, npt.NDArray[np.float64]]:
         """Values of the layers."""
@@ -47,7 +51,7 @@ def verify(
     x: Events | None = None,
     *,
     keras_model: Any = None,
-    project: Simulated | None = None,
+    project: Traced | None = None,
     design: Simulated | None = None,
     random_events: int = 100_000,
     adversarial: bool = True,
@@ -96,6 +100,8 @@ def verify(
     remarks = [r for layer in program.layers for r in layer.remarks]
     if not compared:
         remarks.append("no given form could be compared on any event, so nothing is proven: give an HLS project")
+    if any(t.divergence for t in tallies if isinstance(t.form, _Rtl)):
+        remarks.append(_Rtl.remark)
     return Verification(
         passed=compared and not any(r.differing for r in results),
         program=program.name,
@@ -179,13 +185,37 @@ class _Emulator:
         return str(t)
 
 
-class _Simulation:
-    """HLS C++ or RTL."""
+class _Rtl:
+    """RTL in simulation: outputs only."""
 
+    name = "RTL"
+    reason = ""
+    remark = (
+        "the RTL has outputs only, no inner layers: its first difference is located to the output's element and bit, "
+        "not to a layer; where another form differs too, that one names the layer"
+    )
+
+    def __init__(self, design: Simulated) -> None:
+        self.design = design
+
+    def outputs(self, block: Stimulus, group: str, first: int) -> Any:
+        found = _tuple(self.design.simulate(_as_events(block), raw=True))
+        return np.ones(block[0].shape[0], dtype=bool), found
+
+    def layers(self, block: Stimulus) -> dict[str, npt.NDArray[Any]]:
+        return {}
+
+    def type_text(self, t: FixedPoint) -> str:
+        return str(t)  # every element of a port takes the full width of its type
+
+
+class _Cpp:
+    """HLS C++."""
+
+    name = "HLS C++"
     reason = ""
 
-    def __init__(self, name: str, simulated: Simulated) -> None:
-        self.name = name
+    def __init__(self, simulated: Traced) -> None:
         self.simulated = simulated
 
     def outputs(self, block: Stimulus, group: str, first: int) -> Any:
@@ -224,12 +254,12 @@ class _Keras:
         return "float32"
 
 
-def _simulations(project: Simulated | None, design: Simulated | None) -> list[Any]:
-    forms = []
+def _simulations(project: Traced | None, design: Simulated | None) -> list[_Form]:
+    forms: list[_Form] = []
     if project is not None:
-        forms.append(_Simulation("HLS C++", project))
+        forms.append(_Cpp(project))
     if design is not None:
-        forms.append(_Simulation("RTL", design))
+        forms.append(_Rtl(design))
     return forms
 
 
