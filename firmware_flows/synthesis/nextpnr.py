@@ -83,9 +83,17 @@ ECP5 = LatticeFamily(
 
 FAMILIES = {family.name: family for family in (ECP5,)}
 
+_NEXUS = re.compile(r"^(?:lifcl|lfd2nx|lfcpnx|nexus)", re.IGNORECASE)
+_NEXUS_REFUSED = (
+    "Lattice Nexus cannot be placed and routed by the open tools of today: the carry chains that Yosys 0.70 writes are "
+    "refused by nextpnr-nexus 0.11 (Yosys issue 4081); use ecp5"
+)
+
 
 def lattice_family(name: str | None, part: str) -> LatticeFamily:
     """The family named, or that of the part. Raises SynthesisSettingsError."""
+    if _NEXUS.match(name or part):
+        raise SynthesisSettingsError("family" if name else "target", name or part, _NEXUS_REFUSED)
     if name is not None:
         if name.lower() in FAMILIES:
             return FAMILIES[name.lower()]
@@ -111,12 +119,13 @@ def place_and_route(
     and report in `directory`. Raises MissingToolError, SynthesisError, SynthesisSettingsError.
     """
     source.require_verilog("Yosys")
+    named = None if device is None else _named_device(family, device)
     yosys, nextpnr = find("Yosys"), find(family.tool)
     directory.mkdir(parents=True, exist_ok=True)
     versions = (yosys.version(directory, progress), nextpnr.version(directory, progress))
     _synthesize(source, family, directory, timeout, progress)
     modules = _modules(directory / STATISTICS)
-    chosen = _device(family, modules, device)
+    chosen = named or _smallest_device(family, modules)
     command = (
         *nextpnr.command,
         *chosen.options,
@@ -185,12 +194,14 @@ def _modules(path: Path) -> dict[str, dict[str, int]]:
     }
 
 
-def _device(family: LatticeFamily, modules: Mapping[str, Mapping[str, int]], wanted: str | None) -> Device:
-    if wanted is not None:
-        found = next((d for d in family.devices if d.name.lower() == wanted.lower()), None)
-        if found is None:
-            raise SynthesisSettingsError("device", wanted, nearest(wanted, [d.name for d in family.devices]))
-        return found
+def _named_device(family: LatticeFamily, name: str) -> Device:
+    found = next((d for d in family.devices if d.name.lower() == name.lower()), None)
+    if found is None:
+        raise SynthesisSettingsError("device", name, nearest(name, [d.name for d in family.devices]))
+    return found
+
+
+def _smallest_device(family: LatticeFamily, modules: Mapping[str, Mapping[str, int]]) -> Device:
     # a cell of a carry chain (CCU2C) takes two LUT sites
     luts = sum(n * (2 if cell == "CCU2C" else 1) for m in modules.values() for cell, n in m.items()
                if cell in family.lut_cells)  # fmt: skip

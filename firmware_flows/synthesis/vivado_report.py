@@ -120,7 +120,7 @@ def _site_types(text: str) -> dict[str, tuple[float, float | None]]:
             if not line.startswith("+"):
                 columns = []
             continue
-        cells = [cell.strip() for cell in line.strip("|\n ").split("|")]
+        cells = [cell.strip() for cell in line.strip()[1:-1].split("|")]
         if cells[0] == "Site Type":
             columns = cells
         elif columns and len(cells) == len(columns) and "Used" in columns:
