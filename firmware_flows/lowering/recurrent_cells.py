@@ -168,12 +168,14 @@ def _reset_before(context: Context, cell: Cell, name: str, x: Signal, h: Signal 
 
 def _reset_after(context: Context, cell: Cell, name: str, x: Signal, h: Signal | None) -> tuple[Signal, Signal]:
     """g's sum is x K + b + r (h R + c). Sums over x and h apart, as Keras has them: its two biases could cancel."""
-    z, r = (_both(context, cell, f"{name}_{gate}", x, h, number) for number, gate in enumerate("zr"))
+    z = _both(context, cell, f"{name}_z", x, h, 0)
     linear = cell.gate(context, f"{name}_g_x", x, 2, "x")
+    second = cell.recurrent_bias
+    assert second is not None
+    if h is None and not second[2].mantissas.any():
+        return z, linear  # nothing to reset
+    r = _both(context, cell, f"{name}_r", x, h, 1)
     if h is None:
-        second = cell.recurrent_bias
-        if second is None or not second[2].mantissas.any():
-            return z, linear
         reset = scale_and_offset(context, f"{name}_reset", r, second[2], None)
     else:
         recurrent = cell.gate(context, f"{name}_g_h", h, 2, "h")
