@@ -6,7 +6,22 @@ alkaid is imported when a design is written, not before.
 from __future__ import annotations
 
 from firmware_flows.rtl.design import Design
-from firmware_flows.rtl.errors import DesignError, RtlError, RtlSettingsError
+from firmware_flows.rtl.errors import DesignError, RtlCheckError, RtlError, RtlSettingsError
+from firmware_flows.rtl.matrices import Effort
 from firmware_flows.rtl.ports import Field, Port
+from firmware_flows.rtl.prediction import Prediction, predict
+from firmware_flows.rtl.writer import write_design
 
-__all__ = ["Design", "DesignError", "Field", "Port", "RtlError", "RtlSettingsError"]
+__all__ = [
+    "Design",
+    "DesignError",
+    "Effort",
+    "Field",
+    "Port",
+    "Prediction",
+    "RtlCheckError",
+    "RtlError",
+    "RtlSettingsError",
+    "predict",
+    "write_design",
+]

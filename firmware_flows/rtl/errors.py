@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware_flows.errors import FirmwareFlowsError
+from firmware_flows.errors import CheckFailedError, FirmwareFlowsError
 
 
 class RtlError(FirmwareFlowsError):
@@ -32,3 +32,18 @@ class RtlSettingsError(FirmwareFlowsError):
 
 class DesignError(FirmwareFlowsError):
     """A design directory that cannot be used: missing or damaged files."""
+
+
+class RtlCheckError(CheckFailedError):
+    """The logic made from a Program computes something else. Never the user's fault; nothing was written."""
+
+    def __init__(self, port: str, event: int, element: int, wanted: int, found: int) -> None:
+        self.port = port
+        self.event = event
+        self.element = element
+        self.wanted = wanted
+        self.found = found
+        super().__init__(
+            f"output {port!r}, element {element} of event {event}: the Program gives {wanted}, the traced logic "
+            f"{found}; nothing was written. Please report this"
+        )
