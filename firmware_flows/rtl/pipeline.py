@@ -28,7 +28,7 @@ def pipelined(combinational: Any, delays: DelayModel, clock_mhz: float) -> Pipel
 
     Every operation goes into the earliest stage in which its path fits. (alkaid itself cuts at equal distances of
     delay, where an operation that straddles a cut adds its whole delay to the next stage: half as many registers again
-    for the same clock.) One operation slower than the budget cannot be cut: then the paths are as long as that operation.
+    for the same clock.) One operation slower than the budget cannot be cut: then the paths are as long as that one.
     """
     with reproducible():
         return _pipelined(combinational, delays.budget(clock_mhz), delays)
