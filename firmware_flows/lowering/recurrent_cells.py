@@ -62,7 +62,11 @@ class Cell:
         if not field:
             return affine(context, name, source, weights, bias[number])
         linear = affine(context, f"{name}_linear", source, weights, bias[number])
-        return self.activated(context, name, linear, field)
+        result = self.activated(context, name, linear, field)
+        if result == linear:  # the activation changes none of its values: there is one layer only
+            context.builder.take_back(linear.layer)
+            result = affine(context, name, source, weights, bias[number])
+        return result
 
     def activated(self, context: Context, name: str, source: Signal, field: str) -> Signal:
         """The cell's `activation` or `recurrent_activation` of a value."""

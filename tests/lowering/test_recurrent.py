@@ -54,6 +54,12 @@ def test_every_cell_equals_keras() -> None:
     assert "QLSTM0_t0_f" not in names  # there is nothing to forget
 
 
+def test_an_activation_that_changes_nothing_leaves_the_name_to_the_sum() -> None:
+    layer = networks.cell("QSimpleRNN", activation="quantized_bits(20,6,alpha=1)")
+    program = _equals_keras(networks.network((2, 2), {"y": layer}))
+    assert program.layers[-1].name == "y"
+
+
 @pytest.mark.parametrize("sequences", [False, True])
 def test_both_directions_equal_keras(sequences: bool) -> None:
     words = {
