@@ -30,6 +30,9 @@ SAME_CLASS = {"Conv1D": ("Conv1D", "PointwiseConv1D"), "Conv2D": ("Conv2D", "Poi
               "GlobalMaxPooling1D": ("GlobalPooling1D",)}  # fmt: skip
 """Names of hls4ml's classes that may stand for a planned one."""
 
+IN_FILES = {"Softmax": ("implementation", "exp_table_size", "inv_table_size", "n_in", "n_outer", "n_inner")}
+"""Settings that decide numbers and that no type shows: read back from parameters.h, too."""
+
 GRAPH = "hls4ml's graph"
 
 
@@ -83,6 +86,10 @@ def _check_layer(layer: Any, node: Node, origin: Mapping[str, str]) -> None:
     inputs = tuple(origin.get(str(name), str(name)) for name in layer.inputs)
     if node.inputs and inputs != node.inputs:
         raise HlsTypeError(node.layer, "inputs", node.inputs, inputs, GRAPH)
+    for name, value in node.attributes.items():
+        found = layer.get_attr(name)
+        if _text(found) != _text(value):
+            raise HlsTypeError(node.layer, name, value, found, GRAPH)
     seen = set()
     for attribute, named in layer.types.items():
         field = field_of(attribute)
@@ -102,6 +109,17 @@ def _check_layer(layer: Any, node: Node, origin: Mapping[str, str]) -> None:
     if tuple(int(n) for n in variable.shape) != node.shape:
         raise HlsTypeError(node.layer, "shape", node.shape, tuple(variable.shape), GRAPH)
     _check_weights(layer, node)
+
+
+def _text(value: Any) -> str:
+    """Settings are numbers, lists and words; the same number may be an integer in one place and a float in another."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | float | np.number):
+        return str(float(value))
+    if isinstance(value, list | tuple | np.ndarray):
+        return str([_text(v) for v in value])
+    return str(value).lower()
 
 
 def _check_weights(layer: Any, node: Node) -> None:
@@ -238,6 +256,7 @@ def _check_parameters(graph: Any, plan: Plan, path: Path, defines: Mapping[str, 
     unread = unread_types(graph)
     node: Node | None = None
     checked: dict[str, set[str]] = {}
+    settings: dict[str, dict[str, str]] = {}
     for line in path.read_text().splitlines():
         struct = re.match(r"struct \w*?config(\d+)(?:_\w+)?\b", line)
         if struct:
@@ -248,10 +267,17 @@ def _check_parameters(graph: Any, plan: Plan, path: Path, defines: Mapping[str, 
             checked.setdefault(node.name, set()).add(field)
             if (node.kind, field) not in unread:
                 _same(node, field, _wanted(node, field), _defined(defines, node, field, name), "parameters.h")
+        setting = re.fullmatch(r"\s*static const [\w:]+ (\w+) = (?:\w+::)*(.+?);\s*", line)
+        if setting and node is not None:
+            settings.setdefault(node.name, {})[setting.group(1)] = setting.group(2)
         product = re.search(r"using product\s*=\s*(?:\w+::)*product::(\w+)<", line)
         if product and node is not None and product.group(1) != "mult":
             raise HlsTypeError(node.layer, "product", "mult", product.group(1), "parameters.h")
     for node in plan.nodes:
+        for name in IN_FILES.get(node.kind, ()):
+            found = settings.get(node.name, {}).get(name, "nothing")
+            if found != str(node.attributes[name]):
+                raise HlsTypeError(node.layer, name, node.attributes[name], found, "parameters.h")
         for field in ("accum", "weight", "bias"):
             if field in node.types and field not in checked.get(node.name, set()):
                 raise HlsTypeError(node.layer, field, node.types[field], "no typedef", "parameters.h")

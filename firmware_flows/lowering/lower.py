@@ -28,18 +28,14 @@ def lower(
 
     keras_model: functional or built sequential. input_type: the type in which real numbers enter, for all inputs or
     by input name; by default that of the quantizer behind the input. metadata: JSON values kept with the Program.
-    softmax: "logits" drops a softmax at the end and leaves its inputs; "stable" and "argmax" keep every softmax as
-    hls4ml's C++ of that name.
+    softmax: "logits" drops a softmax at the end and leaves its inputs; "stable", "latency" and "argmax" keep every
+    softmax as hls4ml's C++ of that name.
     Raises LoweringError, which names layer, field, value and remedy, for whatever cannot be converted exactly.
     """
     graph = read(keras_model)
     if softmax not in CHOICES:
-        reason = (
-            "its sum of exponentials has no lower bound, so that 1 / sum leaves every table of fixed size"
-            if softmax == "latency"
-            else "no such form of softmax"
-        )
-        raise LoweringError(graph.name, "softmax", softmax, reason, _sentence(nearest(softmax, CHOICES)))
+        remedy = _sentence(nearest(softmax, CHOICES))
+        raise LoweringError(graph.name, "softmax", softmax, "no such form of softmax", remedy)
     context = Context(graph, Builder(graph.name), softmax=softmax)
     given = _input_types(input_type, [n.name for n in graph.inputs], graph.name)
     for node in graph.inputs:

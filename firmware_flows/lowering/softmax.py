@@ -1,4 +1,4 @@
-"""Softmax: dropped at the end of a network, or kept as hls4ml's C++ computes it ('stable', 'argmax')."""
+"""Softmax: dropped at the end of a network, or kept as hls4ml's C++ computes it ('stable', 'latency', 'argmax')."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 from firmware_flows.fixed_point import FixedPoint, Integers, Overflow, Rounding
 from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.graph import Node
+from firmware_flows.lowering.softmax_latency import PROBABILITY, latency
 from firmware_flows.program import CombineOperation, ReduceOperation
 
-CHOICES = ("logits", "stable", "argmax")
+CHOICES = ("logits", "stable", "latency", "argmax")
 
 LOGITS_REMARK = (
     "softmax is dropped from firmware: the logits come out, and the class is the index of the largest (the first on "
@@ -33,7 +34,6 @@ REACH_BITS = 4
 SATURATING = (Rounding.RND, Overflow.SAT)
 EXPONENTIAL = FixedPoint(11, 1, False, *SATURATING)
 INVERSE = FixedPoint(18, 1, False, *SATURATING)
-PROBABILITY = FixedPoint(16, 0, False, *SATURATING)
 
 
 def softmax(context: Context, node: Node, field: str, activation: Any, source: Signal) -> Signal:
@@ -43,6 +43,8 @@ def softmax(context: Context, node: Node, field: str, activation: Any, source: S
         raise refuse(node, "axis", axis, "softmax is over the last axis in firmware", "Permute before and after it")
     if context.softmax == "stable":
         return _stable(context, node, source)
+    if context.softmax == "latency":
+        return latency(context, node, source)
     if context.softmax == "argmax":
         return _one_hot(context, node, source)
     if context.graph.readers(node.output):

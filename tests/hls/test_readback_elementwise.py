@@ -82,6 +82,31 @@ def test_a_changed_type(built: Any, layer: str, field: str) -> None:
         check_files(graph, plan, directory)
 
 
+SETTINGS = [("implementation", "latency"), ("exp_table_size", 512), ("inv_table_size", 2048), ("n_in", 4)]
+
+
+@pytest.mark.parametrize(("name", "value"), SETTINGS)
+def test_a_changed_setting_of_the_softmax(built: Any, name: str, value: object) -> None:
+    """hls4ml takes another softmax, or tables of other sizes, with the same types."""
+    graph, plan, directory = built
+    attributes = graph.graph["soft"].attributes
+    wanted = plan.node("soft").attributes[name]
+    assert wanted != value
+    attributes[name] = value
+    with pytest.raises(HlsTypeError, match="layer 'soft'") as caught:
+        check_graph(graph, plan)
+    assert caught.value.field == name
+    attributes[name] = wanted
+    check_graph(graph, plan)
+    path = directory / "firmware" / "parameters.h"
+    struct = path.read_text().partition("struct softmax_config")
+    text, count = re.subn(rf"( {name} = (?:\w+::)*){wanted};", rf"\g<1>{value};", struct[2], count=1)
+    assert count == 1
+    path.write_text(struct[0] + struct[1] + text)
+    with pytest.raises(HlsTypeError, match=f"layer 'soft', {name}"):
+        check_files(graph, plan, directory)
+
+
 @pytest.mark.parametrize(("layer", "name"), [("scaled", "scale"), ("sloped", "param"), ("looked_up", "table")])
 def test_changed_numbers(built: Any, layer: str, name: str) -> None:
     graph, plan, _ = built

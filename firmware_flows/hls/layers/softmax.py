@@ -21,13 +21,19 @@ TABLES = ("exp_table", "inv_table", "inv_inp", "accum")
 
 def _softmax(p: Planner, layer: Layer) -> Node:
     source, strategy = p.source(layer), str(layer.attributes["strategy"])
-    if p.settings.backend not in AP_BACKENDS or strategy not in ("stable", "argmax"):
+    if p.settings.backend not in AP_BACKENDS or strategy not in ("stable", "latency", "argmax"):
         raise HlsConversionError(
-            layer.name, "strategy", f"{strategy} ({p.settings.backend})", "softmax is exact as 'stable' or 'argmax'",
-            "use Vitis or Vivado, and softmax='stable' or 'argmax'",
+            layer.name, "strategy", f"{strategy} ({p.settings.backend})", "softmax is exact with Vitis and Vivado",
+            "use Vitis or Vivado, or softmax='logits'",
         )  # fmt: skip
     if strategy == "argmax":
         types, sizes = dict.fromkeys(TABLES, UNREAD), (4, 4)
+    elif strategy == "latency":
+        types = {name: layer.types[name] for name in TABLES}
+        address = layer.types["input"]
+        if not source.type.same_bits(address):
+            source = p.activation(layer, source, "linear", {"result": address}, suffix="_input")
+        sizes = (1 << address.width, 1 << types["inv_inp"].width)
     else:
         types = {name: layer.types[name] for name in (*TABLES, "inp_norm")}
         sizes = (1 << types["inp_norm"].width, 1 << types["inv_inp"].width)
