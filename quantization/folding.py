@@ -1,4 +1,4 @@
-"""Batch normalization folded into the dense layer beside it: weights and biases change, not what is computed.
+"""Batch normalization folded into the dense layer or convolution beside it: other weights, the same function.
 
 In real numbers the folded network is the same function; in float32 it differs by rounding (some 1e-6 relative). That
 comes before any quantization, so no exactness is lost by it.
@@ -9,55 +9,38 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from quantization.affine_layers import DENSE, DEPTHWISE, SEPARABLE, Floats, Weights, is_affine, weights_of
 from quantization.backend import import_keras, to_numpy
 from quantization.errors import QuantizationError
 from quantization.graphs import Graph, Step
 
 keras = import_keras()
 
-Floats = npt.NDArray[np.float64]
-Affine = tuple[Floats, Floats]
-"""Kernel (inputs, outputs) and bias (outputs,)."""
 
+def fold_normalizations(graph: Graph) -> tuple[Graph, dict[str, Weights]]:
+    """The graph without BatchNormalization, and the weights of all its affine layers, folded where one stood.
 
-def affine_of(layer: Any) -> Affine:
-    """Kernel and bias of a Dense layer or a Conv1D of kernel size 1."""
-    kernel = to_numpy(layer.kernel).astype(np.float64).reshape(layer.kernel.shape[-2:])
-    bias = to_numpy(layer.bias).astype(np.float64) if layer.use_bias else np.zeros(kernel.shape[1])
-    return kernel, bias
-
-
-def is_affine(layer: Any) -> bool:
-    """Whether it is a Dense layer or a Conv1D of kernel size 1."""
-    if isinstance(layer, keras.layers.Conv1D):
-        return bool(tuple(layer.kernel_size) == (1,) and tuple(layer.strides) == (1,) and layer.groups == 1)
-    return isinstance(layer, keras.layers.Dense)
-
-
-def fold_normalizations(graph: Graph) -> tuple[Graph, dict[str, Affine]]:
-    """The graph without BatchNormalization, and the weights of all its dense layers, folded where one stood.
-
-    One is folded into the linear dense layer before it if it is the only reader, else into the dense layer after it if
-    that is its only reader. Raises QuantizationError where neither is the case.
+    One is folded into the linear layer before it if it is the only reader, else into the affine layer after it if that
+    is its only reader and pads nothing. Raises QuantizationError where neither is the case.
     """
-    weights = {step.name: affine_of(step.layer) for step in graph.steps if is_affine(step.layer)}
+    weights = {step.name: weights_of(step.layer) for step in graph.steps if is_affine(step.layer)}
     for step in [step for step in graph.steps if isinstance(step.layer, keras.layers.BatchNormalization)]:
         step = graph[step.name]
         scale, shift = _scale_and_shift(step)
         before, readers = graph[step.inputs[0]], graph.readers(step.name)
         if _ends_linear(before) and len(graph.readers(before.name)) == 1 and before.name not in graph.outputs:
-            kernel, bias = weights[before.name]
-            weights[before.name] = (kernel * scale, bias * scale + shift)
-        elif len(readers) == 1 and is_affine(readers[0].layer) and step.name not in graph.outputs:
-            kernel, bias = weights[readers[0].name]
-            weights[readers[0].name] = (kernel * scale[:, None], bias + shift @ kernel)
+            weights[before.name] = weights[before.name].scaled(scale, shift, isinstance(before.layer, DEPTHWISE))
+        elif len(readers) == 1 and _takes_scale(readers[0].layer) and step.name not in graph.outputs:
+            kernel, bias = weights[readers[0].name].kernel, weights[readers[0].name].bias
+            summed = kernel.sum(axis=tuple(range(kernel.ndim - 2)))  # over the window
+            weights[readers[0].name] = Weights(kernel * scale[:, None], bias + shift @ summed)
         else:
             raise QuantizationError(
                 step.name,
-                "this batch normalization stands beside no dense layer that it could be folded into",
-                "Put it directly after a Dense layer without activation, or directly before one",
+                "this batch normalization stands beside no layer that it could be folded into",
+                "Put it directly after a dense layer or convolution without activation, or directly before one "
+                "without padding, groups or depthwise kernels",
             )
         graph = graph.without(step.name)
     return graph, weights
@@ -67,7 +50,15 @@ def _ends_linear(step: Step) -> bool:
     return step.layer is not None and is_affine(step.layer) and step.layer.activation.__name__ == "linear"
 
 
-def _scale_and_shift(step: Step) -> Affine:
+def _takes_scale(layer: Any) -> bool:
+    """Whether a scale and a shift of its input can go into its weights: a padding of zeros would not be shifted."""
+    if not is_affine(layer) or isinstance(layer, (*DEPTHWISE, *SEPARABLE)):
+        return False
+    padded = getattr(layer, "padding", "valid") != "valid" and any(n > 1 for n in layer.kernel_size)
+    return isinstance(layer, DENSE) or (not padded and layer.groups == 1)
+
+
+def _scale_and_shift(step: Step) -> tuple[Floats, Floats]:
     """What the normalization does: x * scale + shift, per channel."""
     layer = step.layer
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]

@@ -25,19 +25,20 @@ def quantize_after_training(
 ) -> Any:
     """A QKeras network in which every input, weight, bias and activation has `total_bits` bits.
 
-    model: a float Sequential or functional network of the dense family (see `REMEDY`). x: (events, ...) calibration
-    events, from which the integer bits of inputs and activations come; those of weights and biases come from their
-    values. A range is a power of two; `calibration` says how it is chosen (by default what costs least in squares).
+    model: a float Sequential or functional network of dense layers and convolutions (see `REMEDY`). x: (events, ...)
+    calibration events, from which the integer bits of inputs and activations come; those of weights and biases come
+    from their values. A range is a power of two; `calibration` says how it is chosen (by default what costs least in
+    squares).
 
     What is done, in order: Dropout and noise layers are left out; a batch normalization is folded into the dense layer
-    beside it; the events are rounded by a QActivation `<input>_rounding`; Dense and Conv1D of kernel 1 become QDense
-    and QConv1D of the same name, with quantized_bits (alpha=1) for weights and biases and with their ReLU or linear
-    activation quantized; ReLU, LeakyReLU (slope a power of two) and Activation layers become QActivation of the same
-    name; sums, products and averages are followed by a QActivation `<layer>_rounding`. A Dense layer that is not
-    trainable, has no bias and a kernel of -1, 0 and 1 stays as it is: it picks and sums exactly. The results of the
-    last dense layer stay as they are, exact sums: rounding them could only change the order of classes. A softmax at
-    the end is kept as a layer of its own (lowering drops it); a sigmoid at the end is taken off, so that the network
-    gives logits: cut at logit(p) in place of p.
+    or convolution beside it; the events are rounded by a QActivation `<input>_rounding`; dense layers and convolutions
+    become QDense, QConv1D and so on, of the same name, with quantized_bits (alpha=1) for weights and biases and with
+    their ReLU or linear activation quantized; ReLU, LeakyReLU (slope a power of two) and Activation layers become
+    QActivation of the same name; sums, products and averages are followed by a QActivation `<layer>_rounding`. A Dense
+    layer that is not trainable, has no bias and a kernel of -1, 0 and 1 stays as it is: it picks and sums exactly. The
+    results of the last dense layer stay as they are, exact sums: rounding them could only change the order of classes.
+    A softmax at the end is kept as a layer of its own (lowering drops it); a sigmoid at the end is taken off, so that
+    the network gives logits: cut at logit(p) in place of p.
 
     Raises QuantizationError (layer, reason, remedy) for what is not of this family, ValueError for `total_bits`
     outside 2 to 24 or unusable calibration events.
@@ -54,9 +55,10 @@ def quantize_after_training(
 
 
 REMEDY = (
-    "The layers known here are Dense, Conv1D of kernel 1, ReLU, LeakyReLU, Activation (relu, linear, softmax), "
-    "Softmax, BatchNormalization, Flatten, Reshape, Permute, Concatenate, Add, Subtract, Multiply, Average, Maximum, "
-    "GlobalAveragePooling1D, GlobalMaxPooling1D, SumPooling1D and Dropout"
+    "The layers known here are Dense, Conv1D, Conv2D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D, ReLU, "
+    "LeakyReLU, Activation (relu, linear, softmax), Softmax, BatchNormalization, Flatten, Reshape, Permute, "
+    "Concatenate, Add, Subtract, Multiply, Average, Maximum, MaxPooling, AveragePooling and global pooling of one and "
+    "two axes, SumPooling1D, ZeroPadding, Cropping, UpSampling (nearest) and Dropout"
 )
 
 
@@ -66,6 +68,7 @@ def _without_training_layers(graph: Any) -> Any:
     idle = (
         layers.Dropout,
         layers.SpatialDropout1D,
+        layers.SpatialDropout2D,
         layers.GaussianDropout,
         layers.GaussianNoise,
         layers.ActivityRegularization,
@@ -97,19 +100,17 @@ class _Quantizer:
         self.graph, self.weights, self.bits, self.calibration = graph, weights, total_bits, calibration
         self.values: dict[str, npt.NDArray[Any]] = {}
         self.rounded_input: Any = None
-        self.quantized: dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any] | None]] = {}
+        self.quantized: set[str] = set()
 
     def build(self, events: npt.NDArray[np.float32]) -> Any:
+        from quantization.affine_layers import assign
         from quantization.graphs import build_model
 
         self._refuse_unknown()
         self.values = self._float_values(events)
         model = build_model(self.graph, self._make)
-        for name, (kernel, bias) in self.quantized.items():
-            layer = model.get_layer(name)
-            layer.kernel.assign(kernel.reshape(layer.kernel.shape))
-            if layer.use_bias:
-                layer.bias.assign(bias)
+        for name in self.quantized:
+            assign(model.get_layer(name), self.weights[name])
         return model
 
     def _refuse_unknown(self) -> None:
@@ -119,6 +120,7 @@ class _Quantizer:
 
     def _float_values(self, events: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
         """The float result of every step of the folded network; logits where it ends in softmax or sigmoid."""
+        from quantization.affine_layers import float_copy
         from quantization.graphs import build_model
 
         keras = import_keras()
@@ -127,10 +129,7 @@ class _Quantizer:
         def make(step: Any, inputs: list[Any]) -> Any:
             layer = step.layer
             if step.name in self.weights:
-                kernel, bias = self.weights[step.name]
-                dense = keras.layers.Dense(kernel.shape[1], name=step.name)
-                result = dense(inputs[0])
-                dense.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
+                result = float_copy(layer, self.weights[step.name])(inputs[0])
                 name = layer.activation.__name__
                 result = result if name in ("softmax", "sigmoid") else layer.activation(result)
             elif isinstance(layer, keras.layers.Softmax | keras.layers.Activation) and self._final(step):
@@ -160,7 +159,7 @@ class _Quantizer:
 
     def _maker(self, step: Any) -> Any:
         """The method for this kind of layer; raises QuantizationError where there is none."""
-        from quantization.folding import is_affine
+        from quantization.affine_layers import is_affine, objection
         from quantization.layers import SumPooling1D
 
         layers, layer = import_keras().layers, step.layer
@@ -168,11 +167,12 @@ class _Quantizer:
             raise QuantizationError(
                 step.name, f"{type(layer).__name__} is quantized already", "Give the float network, or lower this one"
             )
-        if isinstance(layer, layers.Conv1D | layers.Dense):
-            if not is_affine(layer):
-                raise QuantizationError(step.name, f"a Conv1D of kernel {layer.kernel_size} is not known here", REMEDY)
+        if is_affine(layer):
+            refused = objection(layer)
+            if refused is not None:
+                raise QuantizationError(step.name, *refused)
             self._check_activation(step)
-            return self._constant if self._is_constant(step) else self._dense
+            return self._constant if self._is_constant(step) else self._affine
         if isinstance(layer, layers.Softmax | layers.Activation | layers.ReLU | layers.LeakyReLU):
             self._check_activation(step)
             return self._activation
@@ -182,8 +182,13 @@ class _Quantizer:
                     step.name, f"an average of {len(step.inputs)} is not exact in fixed point", "Average 2 or 4, or add"
                 )
             return self._merge
-        if isinstance(layer, layers.GlobalAveragePooling1D | SumPooling1D):
+        averages = layers.AveragePooling1D | layers.AveragePooling2D
+        if isinstance(layer, layers.GlobalAveragePooling1D | layers.GlobalAveragePooling2D | averages | SumPooling1D):
             return self._merge
+        if isinstance(layer, layers.UpSampling2D) and layer.interpolation != "nearest":
+            raise QuantizationError(
+                step.name, f"interpolation {layer.interpolation!r} is not exact", "Use interpolation='nearest'"
+            )
         if isinstance(
             layer,
             layers.Flatten
@@ -191,7 +196,16 @@ class _Quantizer:
             | layers.Permute
             | layers.Concatenate
             | layers.Maximum
-            | layers.GlobalMaxPooling1D,
+            | layers.GlobalMaxPooling1D
+            | layers.GlobalMaxPooling2D
+            | layers.MaxPooling1D
+            | layers.MaxPooling2D
+            | layers.ZeroPadding1D
+            | layers.ZeroPadding2D
+            | layers.Cropping1D
+            | layers.Cropping2D
+            | layers.UpSampling1D
+            | layers.UpSampling2D,
         ):
             return self._same
         raise QuantizationError(step.name, f"{type(layer).__name__} is not known here", REMEDY)
@@ -233,22 +247,23 @@ class _Quantizer:
         layer = step.layer
         if layer.trainable or not isinstance(layer, import_keras().layers.Dense):
             return False
-        kernel, bias = self.weights[step.name]
-        return layer.activation.__name__ == "linear" and not bias.any() and bool(np.isin(kernel, (-1, 0, 1)).all())
+        weights = self.weights[step.name]
+        sums = not weights.bias.any() and bool(np.isin(weights.kernel, (-1, 0, 1)).all())
+        return layer.activation.__name__ == "linear" and sums
 
     def _constant(self, step: Any, inputs: list[Any]) -> Any:
-        kernel, _ = self.weights[step.name]
-        self.quantized[step.name] = (kernel, None)
+        kernel = self.weights[step.name].kernel
+        self.quantized.add(step.name)
         layer = import_keras().layers.Dense(kernel.shape[1], use_bias=False, trainable=False, name=step.name)
         result = layer(inputs[0])
         if (np.abs(kernel).sum(axis=0) <= 1).all() or self._feeds_activation(step):
             return result
         return self._round(result, step.name)
 
-    def _dense(self, step: Any, inputs: list[Any]) -> Any:
-        qkeras, layers, layer = import_qkeras(), import_keras().layers, step.layer
-        kernel, bias = self.weights[step.name]
-        with_bias = bool(layer.use_bias or bias.any())
+    def _affine(self, step: Any, inputs: list[Any]) -> Any:
+        from quantization.affine_layers import quantized_layer
+
+        layers, layer, weights = import_keras().layers, step.layer, self.weights[step.name]
         name = layer.activation.__name__
         if name == "relu":
             activation = self._type(step.name, signed=False).relu()
@@ -256,18 +271,9 @@ class _Quantizer:
             activation = self._type(step.name, signed=True).signed()
         else:
             activation = None
-        settings = {
-            "kernel_quantizer": self._type_of(kernel).signed(),
-            "bias_quantizer": self._type_of(bias).signed() if with_bias else None,
-            "use_bias": with_bias,
-            "activation": activation,
-            "name": step.name,
-        }
-        if isinstance(layer, layers.Conv1D):
-            quantized = qkeras.QConv1D(kernel.shape[1], 1, **settings)
-        else:
-            quantized = qkeras.QDense(kernel.shape[1], **settings)
-        self.quantized[step.name] = (kernel, bias if with_bias else None)
+        with_bias = bool(layer.use_bias or weights.bias.any())
+        quantized = quantized_layer(layer, weights, lambda v: self._type_of(v).signed(), with_bias, activation)
+        self.quantized.add(step.name)
         result = quantized(inputs[0])
         if name == "softmax":
             return layers.Activation("softmax", name=f"{step.name}_softmax")(result)
@@ -279,7 +285,10 @@ class _Quantizer:
         layers, layer = import_keras().layers, step.layer
         if isinstance(layer, layers.ReLU | layers.LeakyReLU):
             slope = float(layer.negative_slope)
-            bits = self._type(step.name, signed=bool(slope))
+            values = self.values[step.name]
+            if slope:  # QKeras limits to -slope * 2**integer, 2**integer
+                values = np.where(values < 0, values / slope, values)
+            bits = self._type_of(values, signed=bool(slope))
             return import_qkeras().QActivation(bits.relu(slope), name=step.name)(inputs[0])
         name = "softmax" if isinstance(layer, layers.Softmax) else layer.activation.__name__
         if name == "softmax":

@@ -112,7 +112,102 @@ def test_sets_of_constituents(pool: str, pointwise: str) -> None:
     assert relative_difference(model, 20, SETS) < 1e-4
 
 
+IMAGES = RNG.normal(size=(150, 8, 7, 2)).astype(np.float32)
+ROWS = RNG.normal(size=(150, 9, 2)).astype(np.float32)
+
+
+def image_network() -> Any:
+    return chain(
+        layers.ZeroPadding2D(((1, 0), (0, 1)), name="zeros"),
+        layers.Conv2D(4, 3, padding="same", use_bias=False, name="same"),
+        layers.BatchNormalization(name="after_same"),
+        layers.ReLU(name="relu"),
+        layers.SpatialDropout2D(0.1),
+        layers.MaxPooling2D(2, name="maximum"),
+        layers.DepthwiseConv2D(2, depth_multiplier=2, name="depthwise"),
+        layers.BatchNormalization(name="after_depthwise"),
+        layers.Activation("relu", name="relu_2"),
+        layers.SeparableConv2D(6, 2, padding="same", depth_multiplier=2, name="separable"),
+        layers.BatchNormalization(name="after_separable"),
+        layers.AveragePooling2D(2, padding="same", name="average"),
+        layers.BatchNormalization(name="before_grouped"),
+        layers.Conv2D(4, (1, 1), activation="relu", name="last"),
+        layers.Flatten(),
+        layers.Dense(3, name="logits"),
+        shape=(8, 7, 2),
+    )
+
+
+def row_network() -> Any:
+    return chain(
+        layers.Conv1D(4, 3, strides=2, activation="relu", name="strided"),
+        layers.BatchNormalization(name="before_valid"),
+        layers.Conv1D(4, 2, name="valid"),
+        layers.AveragePooling1D(2, name="average"),
+        layers.UpSampling1D(4, name="larger"),
+        layers.SeparableConv1D(4, 2, activation="relu", name="separable"),
+        layers.Conv1D(4, 2, groups=2, dilation_rate=2, padding="same", name="grouped"),
+        layers.Cropping1D((1, 0), name="cropped"),
+        layers.GlobalMaxPooling1D(),
+        layers.Dense(2, name="logits"),
+        shape=(9, 2),
+    )
+
+
+@pytest.mark.parametrize(("make", "x"), [(image_network, IMAGES), (row_network, ROWS)])
+def test_convolutions_and_pooling(make: Any, x: np.ndarray[Any, Any]) -> None:
+    """Layers of the same names and, with many bits, nearly the same function: folding and weights are right."""
+    model = make()
+    network = quantize_after_training(model, x, 10)
+    found = dict(kinds(network))
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if "Conv" in kind or kind == "Dense":
+            assert found[layer.name] == f"Q{kind}"
+    assert not [kind for kind in found.values() if "Normalization" in kind]
+    differences = [relative_difference(model, bits, x) for bits in (6, 10, 20)]
+    assert differences == sorted(differences, reverse=True)
+    assert differences[-1] < 1e-3
+
+
+@pytest.mark.parametrize(("make", "x"), [(image_network, IMAGES), (row_network, ROWS)])
+def test_quantized_convolutions_are_converted_and_agree(make: Any, x: np.ndarray[Any, Any]) -> None:
+    import firmware_flows as ff
+
+    network = quantize_after_training(make(), x, 8)
+    program = ff.lower(network)
+    if all(layer.exact_in_keras for layer in program.layers):
+        np.testing.assert_array_equal(ff.emulate(program, x), predict(network, x))
+    else:  # averages of 2 and 4 with fewer inside at the border: no power of two
+        assert [layer.name for layer in program.layers if not layer.exact_in_keras] == ["average"]
+
+
+def test_integer_bits_of_convolutions_come_from_the_data() -> None:
+    model = chain(
+        layers.Conv2D(3, 2, activation="relu", name="conv"), layers.Flatten(), layers.Dense(2), shape=(4, 4, 1)
+    )
+    images = RNG.normal(size=(100, 4, 4, 1)).astype(np.float32)
+    found = [
+        quantize_after_training(model, images * scale, 8, calibration="max").get_layer("conv").activation.integer
+        for scale in (1, 16)
+    ]
+    assert found[1] - found[0] in (3, 4)  # the bias does not grow
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_a_batch_normalization_before_a_convolution_is_folded_unless_that_pads(padding: str) -> None:
+    steps = [layers.BatchNormalization(name="bn"), layers.Conv2D(3, 2, padding=padding), layers.Flatten()]
+    model = chain(*steps, layers.Dense(2), shape=(4, 4, 2))
+    images = RNG.normal(size=(100, 4, 4, 2)).astype(np.float32)
+    if padding == "same":
+        with pytest.raises(QuantizationError, match=r"'bn'.*folded"):
+            quantize_after_training(model, images, 8)
+    else:
+        assert relative_difference(model, 20, images) < 1e-3
+
+
 def test_branches_and_merges() -> None:
+    keras.utils.set_random_seed(3)
     inputs = keras.Input((6,), name="x")
     a = layers.Dense(4, activation="relu", name="a")(inputs)
     b = layers.Dense(4, name="b")(inputs)
@@ -131,6 +226,14 @@ def test_branches_and_merges() -> None:
     assert relative_difference(model, 20) < 1e-3
 
 
+def test_the_range_of_a_leaky_relu_holds_its_negative_values() -> None:
+    """QKeras limits them to slope times the positive end."""
+    model = chain(layers.Dense(4), layers.LeakyReLU(0.25, name="leaky"))
+    model.layers[0].set_weights([np.eye(6, 4), np.full(4, -8.0)])
+    assert predict(model, X).min() < -2
+    assert relative_difference(model, 20) < 1e-4
+
+
 def test_a_sigmoid_at_the_end_is_taken_off_and_said(caplog: pytest.LogCaptureFixture) -> None:
     model = chain(layers.Dense(1, activation="sigmoid", name="score"))
     with caplog.at_level(logging.WARNING):
@@ -146,7 +249,9 @@ def test_a_sigmoid_at_the_end_is_taken_off_and_said(caplog: pytest.LogCaptureFix
         (lambda: [layers.Dense(4, activation="softmax", name="bad"), layers.Dense(2)], (6,), "bad"),
         (lambda: [layers.ReLU(max_value=6.0, name="bad")], (6,), "bad"),
         (lambda: [layers.LeakyReLU(0.3, name="bad")], (6,), "bad"),
-        (lambda: [layers.Conv1D(4, 2, name="bad")], (4, 3), "bad"),
+        (lambda: [layers.Conv1D(4, 2, padding="causal", name="bad")], (4, 3), "bad"),
+        (lambda: [layers.UpSampling2D(2, interpolation="bilinear", name="bad")], (4, 3, 2), "bad"),
+        (lambda: [layers.DepthwiseConv1D(2, name="bad")], (4, 3), "bad"),
         (lambda: [layers.LSTM(4, name="bad")], (4, 3), "bad"),
         (lambda: [keras.Sequential([keras.Input((6,)), layers.Dense(2)], name="bad")], (6,), "bad"),
         (lambda: [qkeras.QDense(4, kernel_quantizer=qkeras.quantized_bits(6, 0, alpha=1), name="bad")], (6,), "bad"),
