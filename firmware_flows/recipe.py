@@ -14,8 +14,11 @@ from pydantic import BaseModel, ValidationError
 
 from firmware_flows.errors import FirmwareFlowsError, nearest
 from firmware_flows.model_source import ModelSource, ModelSourceError, load_model_source
-from firmware_flows.recipe_schema import HlsSettings, RecipeSettings, VerificationSettings
+from firmware_flows.recipe_schema import HlsSettings, RecipeSettings, RtlSettings, VerificationSettings
 from firmware_flows.yaml_file import KeyPath, YamlFile, read_yaml
+
+OPTIONAL_SECTIONS = frozenset({"rtl"})
+"""Sections that say by being there that something is wanted, even when they are empty."""
 
 FLOAT_REFERENCE = "float_reference"
 """Key of `training:` that is the flow's and not the trainer's: whether a float network is trained too."""
@@ -72,6 +75,11 @@ class Recipe:
         return self.settings.hls
 
     @property
+    def rtl(self) -> RtlSettings | None:
+        """None where the recipe wants no RTL."""
+        return self.settings.rtl
+
+    @property
     def verification(self) -> VerificationSettings:
         return self.settings.verification
 
@@ -96,7 +104,8 @@ def load_recipe(path: str | Path) -> Recipe:
         raise RecipeError(path, [Problem((), None, document.value, "a recipe is a mapping of keys to values")])
     # A section that is only named, `hls:`, has its defaults.
     known = RecipeSettings.model_fields
-    given = {key: value for key, value in document.value.items() if value is not None or key not in known}
+    named = {key: {} if value is None and key in OPTIONAL_SECTIONS else value for key, value in document.value.items()}
+    given = {key: value for key, value in named.items() if value is not None or key not in known}
     settings = _validate(RecipeSettings, given, document, ())
     try:
         source = load_model_source(settings.model, path.parent)

@@ -49,6 +49,20 @@ class HlsSettings(Section):
     csim: bool = Field(default=True, description="compile the written C++ and run it in `verify`")
 
 
+class RtlSettings(Section):
+    """How the network is written as RTL. The section may be left out: then there is none."""
+
+    language: Literal["verilog", "vhdl"] = Field(default="verilog", description="of the RTL")
+    target: str | None = Field(default=None, min_length=1, description="FPGA part; absent: that of `hls`")
+    clock_mhz: float | None = Field(
+        default=None, ge=1.0, le=2000.0, description="clock of the firmware, in MHz; absent: that of `hls`"
+    )
+    simulate: bool = Field(
+        default=True, description="measure latency and interval in simulation, and compare every bit in `verify`"
+    )
+    timeout: float = Field(default=3600.0, gt=0.0, description="seconds that a single call of a simulator may take")
+
+
 class VerificationSettings(Section):
     """Which events the forms are compared on."""
 
@@ -74,6 +88,7 @@ class RecipeSettings(Section):
         default=None, description="fixed-point type of the input, where the network states none"
     )
     hls: HlsSettings = Field(default=HlsSettings(), description="the HLS project")
+    rtl: RtlSettings | None = Field(default=None, description="RTL of the network; absent: none is written")
     verification: VerificationSettings = Field(default=VerificationSettings(), description="the comparison")
     floors: dict[str, float] = Field(
         default_factory=dict, description="smallest accepted metric, e.g. bit-accurate.accuracy: 0.6"

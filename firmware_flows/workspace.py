@@ -21,7 +21,7 @@ MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 _LOCK = ".lock"
 _REMNANT = re.compile(
-    r"\.(manifest|dataset|quantized|float|program|hls|outputs|verification|report)-.*|program\.ffp.*\.part"
+    r"\.(manifest|dataset|quantized|float|program|hls|rtl|outputs|verification|report)-.*|program\.ffp.*\.part"
 )
 """Temporary names that a killed process leaves behind."""
 

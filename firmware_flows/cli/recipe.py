@@ -22,7 +22,7 @@ _STAGE = click.Choice(STAGE_NAMES)
 @click.option("--until", "last", type=_STAGE, help="Last stage to run.")
 @recipe_options
 def run(recipe: Path, first: str | None, last: str | None, run_dir: Path | None, force: bool, as_json: bool) -> None:
-    """Run all stages of a recipe: data, train, convert, emulate, verify, report.
+    """Run all stages of a recipe: data, train, convert, rtl (if it has that section), emulate, verify, report.
 
     A stage whose result is current is skipped; a run that was killed goes on where it was. Ends with 1 when the forms
     of the network differ in a bit, or a metric is below the recipe's floor.
@@ -103,6 +103,42 @@ def convert(
         single_files.convert(source, as_json=as_json, **options)
 
 
+@click.command(short_help="Write Verilog or VHDL, and measure its latency.")
+@click.argument("source", metavar="RECIPE|PROGRAM", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Directory of the design.")
+@click.option("--language", type=click.Choice(["verilog", "vhdl"]), default="verilog", show_default=True)
+@click.option("--target", default="xcvu13p-flga2577-2-e", show_default=True, help="FPGA part.")
+@click.option("--clock-mhz", type=float, default=360.0, show_default=True, help="Clock of the firmware.")
+@click.option("--top", help="Name of the top module.  [default: the network's]")
+@click.option("--no-simulate", is_flag=True, help="Write only: measure no latency, compare no bits.")
+@click.option("--random-events", type=click.IntRange(0), default=10_000, show_default=True, help="To compare on.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=3600.0, show_default=True,
+              help="Seconds that a single call of a tool may take.")  # fmt: skip
+@recipe_options
+@click.pass_context
+def rtl(
+    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
+) -> None:
+    """Write the network as Verilog or VHDL, pipelined for a clock, and check it.
+
+    Takes a recipe with a section `rtl`, or a Program (.ffp) together with -o. The design comes with constraints, build
+    scripts and a self-checking test bench. It is compiled with Verilator (VHDL: GHDL); latency and interval are
+    measured from its outputs; these are compared with the Program in every bit. Ends with 1 when one differs.
+
+    \b
+    Examples:
+        firmware-flows rtl models/calorimeter/recipe.yaml
+        firmware-flows rtl jet.ffp -o jet_rtl --clock-mhz 320
+        firmware-flows rtl jet.ffp -o jet_vhdl --language vhdl --no-simulate
+    """
+    if is_recipe(source):
+        refuse(context, tuple(options), "is for Program files; with a recipe, write it there")
+        _until("rtl", source, run_dir, force, as_json)
+    else:
+        refuse(context, ("run_dir", "force"), "is for recipes")
+        single_files.rtl(source, as_json=as_json, **options)
+
+
 @click.command(short_help="Compute what the firmware answers, bit for bit.")
 @click.argument("source", metavar="RECIPE|PROGRAM", type=click.Path(path_type=Path))
 @click.option("-i", "--input", "events", type=click.Path(path_type=Path), help="Events: .npy (events, ...) or .npz.")
@@ -139,7 +175,10 @@ def emulate(
 @click.option(
     "--hls", "hls", type=click.Path(path_type=Path), help="HLS project to compare with.  [default: a new one]"
 )
-@click.option("--no-csim", is_flag=True, help="Compile no C++.")
+@click.option(
+    "--design", type=click.Path(path_type=Path, file_okay=False), help="RTL design to compare with, as `rtl` writes it."
+)
+@click.option("--no-csim", is_flag=True, help="Compile no C++ of an HLS project.")
 @click.option("--random-events", type=click.IntRange(0), default=100_000, show_default=True)
 @click.option("--no-adversarial", is_flag=True, help="Leave out the events built from the Program.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
@@ -156,6 +195,7 @@ def verify(
     Examples:
         firmware-flows verify models/jet_tagger/fast.yaml
         firmware-flows verify jet.ffp --keras jet.keras --input x.npy
+        firmware-flows verify jet.ffp --design jet_rtl --no-csim
     """
     if is_recipe(source):
         refuse(context, tuple(options), "is for Program files; with a recipe, write it there")
@@ -183,4 +223,4 @@ def _until(stage: str, recipe: Path, run_dir: Path | None, force: bool, as_json:
     run_recipe(recipe, run_dir, last=stage, force=(stage,) if force else (), as_json=as_json)
 
 
-COMMANDS: tuple[click.Command, ...] = (run, data, train, convert, emulate, verify, report)
+COMMANDS: tuple[click.Command, ...] = (run, data, train, convert, rtl, emulate, verify, report)

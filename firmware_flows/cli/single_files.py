@@ -1,4 +1,4 @@
-"""`convert`, `emulate` and `verify` on single files, without a recipe."""
+"""`convert`, `rtl`, `emulate` and `verify` on single files, without a recipe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -16,6 +16,7 @@ from firmware_flows.cli.console import say, say_json, watching
 from firmware_flows.environment import load_tensorflow, require
 from firmware_flows.errors import CheckFailedError, InputError
 from firmware_flows.flow.observer import Observer
+from firmware_flows.flow.rtl import design_facts, require_simulator, summary_of
 from firmware_flows.flow.verify import failure_of
 
 _NETWORKS = (".keras", ".h5", ".hdf5", ".json")
@@ -67,6 +68,63 @@ def convert(
             say(f"  {layer.name}: {remark}")
 
 
+def rtl(
+    source: Path,
+    *,
+    output: Path | None,
+    language: Literal["verilog", "vhdl"],
+    target: str,
+    clock_mhz: float,
+    top: str | None,
+    no_simulate: bool,
+    random_events: int,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """A Program as an RTL design; measured, and compared with the Program, unless `no_simulate`."""
+    import firmware_flows as ff
+    from firmware_flows.reporting.metrics import plain
+    from firmware_flows.rtl.simulation import compile_design
+
+    _expect(source, (".ffp",), "a Program (.ffp) or a recipe (.yaml)")
+    if output is None:
+        raise click.UsageError("a Program needs -o DIRECTORY")
+    require("rtl")
+    if not no_simulate:
+        require_simulator(language)
+    program = ff.load_program(source)
+    verification = None
+    with watching(quiet=as_json) as observer:
+        design = ff.rtl.write_design(
+            program,
+            output,
+            target=target,
+            clock_mhz=clock_mhz,
+            language=language,
+            top=top,
+            progress=_counter(observer, "writing RTL, instructions"),
+        )
+        if not no_simulate:
+            compile_design(design, _counter(observer, "compiling the RTL's simulation"), timeout)
+            verification = ff.verify(
+                program,
+                design=design,
+                random_events=random_events,
+                progress=lambda group, done, total: observer.progress("comparing, events", done, total, group),
+            )
+    facts = design_facts(design, measured=not no_simulate)
+    if as_json:
+        found = None if verification is None else plain(verification.to_dict())
+        say_json({"design": str(output), **facts, "verification": found})
+    else:
+        say(f"RTL design: {output}")
+        say(f"  {summary_of(facts)}")
+        if verification is not None:
+            say(verification.summary())
+    if verification is not None and not verification.passed:
+        raise CheckFailedError(f"A check failed: {failure_of(verification)}")
+
+
 def emulate(
     source: Path, *, events: Path | None, output: Path | None, raw: bool, threads: int | None, as_json: bool
 ) -> None:
@@ -94,6 +152,7 @@ def verify(
     events: Path | None,
     network: Path | None,
     hls: Path | None,
+    design: Path | None,
     no_csim: bool,
     random_events: int,
     no_adversarial: bool,
@@ -105,20 +164,24 @@ def verify(
     from firmware_flows.reporting.metrics import plain
 
     _expect(source, (".ffp",), "a Program (.ffp) or a recipe (.yaml)")
-    if no_csim and (hls is not None or network is None):
-        raise click.UsageError("--no-csim leaves nothing to compare with: give --keras, and no --hls")
+    if no_csim and (hls is not None or (network is None and design is None)):
+        raise click.UsageError("--no-csim leaves nothing to compare with: give --keras or --design, and no --hls")
     require(*(() if network is None else ("train",)), *(() if no_csim else ("convert", "csim")))
     program = ff.load_program(source)
     x = None if events is None else read_events(events, [port.port for port in program.inputs])
+    loaded = None if design is None else _design(design, program)
     keras_model = None if network is None else _quantization().load_keras(network)
     with _project(program, hls, no_csim) as project, watching(quiet=as_json) as observer:
         if project is not None:
             project.compile(_counter(observer, "compiling the C++ of the HLS project"))
+        if loaded is not None:
+            loaded.compile(_counter(observer, "compiling the RTL's simulation"))
         verification = ff.verify(
             program,
             x,
             keras_model=keras_model,
             project=project,
+            design=loaded,
             random_events=random_events,
             adversarial=not no_adversarial,
             seed=seed,
@@ -144,6 +207,19 @@ def _project(program: Any, hls: Path | None, no_csim: bool) -> Iterator[Any]:
     else:
         with tempfile.TemporaryDirectory(prefix="firmware-flows-") as directory:
             yield ff.hls.write_project(program, Path(directory) / "hls")
+
+
+def _design(directory: Path, program: Any) -> Any:
+    """The design to simulate; one of another network is refused."""
+    import firmware_flows as ff
+
+    design = ff.rtl.Design.load(directory)
+    if design.program.digest != program.digest:
+        raise InputError(
+            f"{directory} holds the RTL of {design.program.name!r} (sha256 {design.program.digest[:16]}), not of this "
+            f"Program ({program.digest[:16]}): write it again with `firmware-flows rtl`"
+        )
+    return design
 
 
 def _quantization() -> Any:

@@ -1,4 +1,7 @@
-"""The stages of a recipe: data, train, convert, emulate, verify, report; each is skipped when its result is current."""
+"""The stages of a recipe: data, train, convert, rtl (where wanted), emulate, verify, report.
+
+Each is skipped when its result is current.
+"""
 
 from firmware_flows.flow.observer import Observer, Silent
 from firmware_flows.flow.runner import STAGE_NAMES, FlowResult, StageStatus, run_flow, status

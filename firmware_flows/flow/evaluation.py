@@ -21,7 +21,7 @@ from firmware_flows.reporting.metrics import check_metrics, failures, plain
 from firmware_flows.reporting.network import network_facts, port_facts
 from firmware_flows.reporting.types_plot import types_svg
 
-_EARLIER = ("data", "train", "convert", "emulate", "verify")
+_EARLIER = ("data", "train", "convert", "rtl", "emulate", "verify")
 
 
 def _inputs(run: Run) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _facts(
 ) -> dict[str, Any]:
     """The content of report.json."""
     recipe, program = run.recipe, run.program()
-    records = {name: run.record(name) for name in _EARLIER}
+    records = {name: run.record(name) for name in _EARLIER if name != "rtl" or run.recipe.rtl is not None}
     earlier = [text for record in records.values() for text in record.results.get("failures", ())]
     settings = recipe.settings
     return {
@@ -110,6 +110,7 @@ def _facts(
             for p in evaluation.plots
         ],
         "hls": {"csim": recipe.hls.csim, **records["convert"].results["hls"]},
+        "rtl": records["rtl"].results["rtl"] if "rtl" in records else None,
         "data": records["data"].results,
         "training": {
             form: records["train"].results[form] for form in ("quantized", "float") if form in records["train"].results

@@ -15,7 +15,7 @@ import firmware_flows
 from firmware_flows.environment import git_revision, require, versions
 from firmware_flows.errors import FirmwareFlowsError, nearest
 from firmware_flows.files import hash_value
-from firmware_flows.flow import conversion, data, emulation, evaluation, training, verify
+from firmware_flows.flow import conversion, data, emulation, evaluation, rtl, training, verify
 from firmware_flows.flow.observer import Observer, Silent
 from firmware_flows.flow.stage import Run, Stage
 from firmware_flows.recipe import Recipe
@@ -28,13 +28,14 @@ STAGES: tuple[Stage, ...] = (
     data.STAGE,
     training.STAGE,
     conversion.STAGE,
+    rtl.STAGE,
     emulation.STAGE,
     verify.STAGE,
     evaluation.STAGE,
 )
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
-_BY_CODE = frozenset({"convert", "emulate", "verify", "report"})
+_BY_CODE = frozenset({"convert", "rtl", "emulate", "verify", "report"})
 """Stages that are done again when the code of this package changes; data and training only with its version."""
 
 
@@ -74,14 +75,15 @@ def run_flow(
     Stages before `first` must be current already; those that `force` names are done even where they are current. A
     check that fails does not stop the flow, so that the report can tell of it: see `FlowResult.failures`.
     """
-    chosen = _chosen(first, last)
+    chosen = _chosen(first, last, recipe)
     workspace = Workspace(directory)
     run = Run(recipe, workspace, observer or Silent())
     for stage in chosen:
         if stage.name in force or _state(stage, run) != "current":
             require(*stage.capabilities(recipe))
     with workspace.lock():
-        for stage in STAGES[: STAGES.index(chosen[0])]:
+        stages = _wanted(recipe)
+        for stage in stages[: stages.index(chosen[0])]:
             _demand(stage, run)
         forced = [stage for stage in chosen if stage.name in force]
         workspace.forget([stage.name for stage in forced])
@@ -95,18 +97,34 @@ def run_flow(
 def status(recipe: Recipe, directory: str | Path) -> tuple[StageStatus, ...]:
     """Where every stage of a run directory stands; changes nothing."""
     run = Run(recipe, Workspace(directory), Silent())
-    return tuple(StageStatus(s.name, _state(s, run), run.workspace.record(s.name)) for s in STAGES)
+    return tuple(StageStatus(s.name, _state(s, run), run.workspace.record(s.name)) for s in _wanted(recipe))
 
 
-def _chosen(first: str | None, last: str | None) -> Sequence[Stage]:
+def _wanted(recipe: Recipe) -> tuple[Stage, ...]:
+    return tuple(stage for stage in STAGES if stage.wanted(recipe))
+
+
+def _chosen(first: str | None, last: str | None, recipe: Recipe) -> Sequence[Stage]:
+    stages = _wanted(recipe)
+    names = [stage.name for stage in stages]
     for name in (first, last):
         if name is not None and name not in STAGE_NAMES:
             raise FirmwareFlowsError(f"{name!r} is not a stage; {nearest(name, STAGE_NAMES)}")
-    begin = STAGE_NAMES.index(first) if first else 0
-    end = STAGE_NAMES.index(last) if last else len(STAGES) - 1
+        if name is not None and name not in names:
+            raise FirmwareFlowsError(
+                f"{recipe.path} has no section {name!r}, so there is no such stage: add a line `{name}:` to it"
+            )
+    begin = names.index(first) if first else 0
+    end = names.index(last) if last else len(stages) - 1
     if begin > end:
-        raise FirmwareFlowsError(f"stage {first!r} comes after stage {last!r}; the order is {', '.join(STAGE_NAMES)}")
-    return STAGES[begin : end + 1]
+        raise FirmwareFlowsError(f"stage {first!r} comes after stage {last!r}; the order is {', '.join(names)}")
+    return stages[begin : end + 1]
+
+
+def _after(stage: Stage, run: Run) -> tuple[str, ...]:
+    """Names of the stages that this one reads, of those that the recipe wants."""
+    wanted = {other.name for other in _wanted(run.recipe)}
+    return tuple(name for name in stage.after if name in wanted)
 
 
 def _do(stage: Stage, run: Run) -> StageRecord:
@@ -146,14 +164,14 @@ def _state(stage: Stage, run: Run) -> str:
     record = run.workspace.record(stage.name)
     if record is None:
         return "missing"
-    if any(run.workspace.record(name) is None for name in stage.after) or record.key != _key(stage, run):
+    if any(run.workspace.record(name) is None for name in _after(stage, run)) or record.key != _key(stage, run):
         return "outdated"
     return "damaged" if run.workspace.damaged(stage.name) else "current"
 
 
 def _key(stage: Stage, run: Run) -> str:
     """Hash of everything that decides a stage's outcome."""
-    upstream = {name: run.record(name).outputs for name in stage.after}
+    upstream = {name: run.record(name).outputs for name in _after(stage, run)}
     return hash_value(
         {
             "stage": stage.name,

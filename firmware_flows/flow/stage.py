@@ -21,6 +21,7 @@ QUANTIZED = "quantized.keras"
 FLOAT = "float.keras"
 PROGRAM = "program.ffp"
 HLS = "hls"
+RTL = "rtl"
 OUTPUTS = "outputs.npz"
 VERIFICATION = "verification.json"
 PLOTS = "plots"
@@ -79,7 +80,8 @@ class Stage:
     """A stage. `after` names the stages whose outputs it reads; `capabilities` what must be installed.
 
     inputs: everything else that decides the outcome, as JSON values. scratch: folders from which an interrupted stage
-    goes on; a forced one begins without them.
+    goes on; a forced one begins without them. wanted: whether the recipe asks for this stage; else there is none, for
+    those that come after it too.
     """
 
     name: str
@@ -88,3 +90,4 @@ class Stage:
     perform: Callable[[Run], Outcome]
     capabilities: Callable[[Recipe], tuple[str, ...]] = lambda recipe: ()
     scratch: tuple[str, ...] = ()
+    wanted: Callable[[Recipe], bool] = lambda recipe: True

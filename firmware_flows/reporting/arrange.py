@@ -25,6 +25,7 @@ def arrange(facts: Facts) -> Document:
         _metrics(facts),
         _plots(facts.get("plots", ())),
         _hls(facts.get("hls")),
+        _rtl(facts.get("rtl")),
         _training(facts),
         _remarks(facts.get("remarks", ())),
         _provenance(facts["provenance"]),
@@ -247,6 +248,32 @@ def _hls(hls: Facts | None) -> Section | None:
     if not hls:
         return None
     return Section("HLS project", (_pairs(hls, "settings of the recipe; nothing here is synthesised or estimated"),))
+
+
+def _rtl(rtl: Facts | None) -> Section | None:
+    if not rtl:
+        return None
+    measured, estimated, stated = rtl["measured"], rtl["estimated"], rtl["stated"]
+    rows = [
+        ("language", rtl["language"], "settings of the recipe"),
+        ("target", rtl["target"], "settings of the recipe"),
+        ("clock wanted", f"{rtl['clock_mhz']:g} MHz", "settings of the recipe"),
+    ]
+    if measured is None:
+        cycles = f"{stated['latency_cycles']} clock cycles"
+        rows.append(("latency", cycles, f"stated by {stated['source']}; not simulated (rtl.simulate: false)"))
+    else:
+        latency = f"{measured['latency_cycles']} clock cycles, {measured['latency_ns']:.1f} ns at the clock wanted"
+        rows += [
+            ("latency", latency, measured["source"]),
+            ("initiation interval", f"{measured['initiation_interval']} clock cycles", measured["source"]),
+        ]
+    rows += [
+        ("LUT", f"about {estimated['lut']:,.0f}", estimated["source"]),
+        ("flip-flops", f"{estimated['register_bits']:,}", estimated["source"]),
+    ]
+    source = "as each row says; whether the clock is reached on the target is what synthesis shows"
+    return Section("RTL", (Table(("", "", "where it comes from"), tuple(rows), source),))
 
 
 def _training(facts: Facts) -> Section | None:

@@ -25,8 +25,11 @@ FIRST_HOLD = 64
 LONGEST_HOLD = 1 << 14
 """Clock cycles that an event is held for, until the outputs are quiet."""
 
-STREAMED = 192
-MOST_CYCLES = 1 << 18
+STREAMED = 64
+"""Different events that follow each other without a gap."""
+
+MOST_CYCLES = 1 << 13
+"""For holding each of them alone: a simulator of VHDL does some hundred cycles a second."""
 
 
 class TimingError(CheckFailedError):
