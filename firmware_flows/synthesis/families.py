@@ -23,7 +23,10 @@ class AmdFamily:
 AMD = (
     AmdFamily("xc7", "AMD 7-series", "xc7", r"^(?:x[caq])?7[avkzs]"),
     AmdFamily(
-        "xcup", "AMD UltraScale+", "xcup", r"^(?:xc(?:vu\d+[ph]|ku\d+p|zu|au|u\d{2,3}[a-z]?(?:-|$)|k26)|xqvu\d+p|xqku\d+p|xqzu)"
+        "xcup",
+        "AMD UltraScale+",
+        "xcup",
+        r"^(?:xc(?:vu\d+[ph]|ku\d+p|zu|au|u\d{2,3}[a-z]?(?:-|$)|k26)|xqvu\d+p|xqku\d+p|xqzu)",
     ),
     AmdFamily("xcu", "AMD UltraScale", "xcu", r"^x[cq](?:vu|ku)\d+(?!\d*[ph])"),
 )

@@ -43,7 +43,10 @@ def read_fit(path: Path) -> SynthesisResult:
 
 
 def read_fmax(path: Path, wanted_mhz: float | None = None) -> tuple[Clock, ...]:
-    """The restricted Fmax (what pulse widths allow, too) of every clock, least over the slow corners. Raises ReportError."""
+    """The restricted Fmax of every clock (what pulse widths allow, too), the least over the slow corners.
+
+    Raises ReportError.
+    """
     least: dict[str, float] = {}
     tables = re.findall(r"^; Slow .+? Model Fmax Summary\s*;\n(.*?)(?:\nThis panel|\n\n)", _read(path), re.M | re.S)
     for fmax, name in re.findall(r"^; [\d.]+ MHz\s*; ([\d.]+) MHz\s*; (.+?)\s*;", "\n".join(tables), re.M):

@@ -50,8 +50,15 @@ def test_what_counts_as_the_first_error(log: str, error: str, tmp_path: Path) ->
 
 def test_a_tool_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
     started = tmp_path / "started"
-    child = f"import time, pathlib; pathlib.Path({str(started)!r}).touch(); time.sleep(3); raise SystemExit(open({str(started)!r}, 'w').write('survived'))"
-    code = f"import subprocess, sys; print('1.2. Executing ABC9 pass.', flush=True); subprocess.run([sys.executable, '-c', {child!r}])"
+    child = tmp_path / "child.py"
+    child.write_text(
+        f"import pathlib, time\nfile = pathlib.Path({str(started)!r})\n"
+        "file.touch()\ntime.sleep(3)\nfile.write_text('survived')\n"
+    )
+    code = (
+        "import subprocess, sys; print('1.2. Executing ABC9 pass.', flush=True); "
+        f"subprocess.run([sys.executable, {str(child)!r}])"
+    )
     with pytest.raises(SynthesisError, match=r"did not end within 1 s; it was at: ABC9 pass .*--timeout"):
         run_tool("Tool", _python(code), tmp_path, tmp_path / "tool.log", 1)
     assert started.exists()
