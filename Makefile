@@ -3,6 +3,9 @@
 #   make test       the whole test suite
 #   make lint       ruff            make typecheck  mypy --strict
 #   make bench      emulation against hls4ml's C++ simulation
+#   make sweep      random networks of every layer: Keras, Program and C++ agree in every bit; ten minutes
+#   make sweep-models  the same for the networks of ../shared/data
+#   make docs       docs/layers.md and docs/hls4ml.md, which the tests compare with the code
 #   make clean      remove caches and the environment; runs/ is kept
 
 VENV ?= .venv
@@ -13,7 +16,7 @@ RECIPE ?= models/jet_tagger/fast.yaml
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off
 
-.PHONY: demo test lint format typecheck bench clean
+.PHONY: demo test lint format typecheck bench sweep sweep-models docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.all
@@ -35,6 +38,15 @@ typecheck: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+sweep: $(VENV)/.test
+	$(BIN)/python -m benchmarks.sweep
+
+sweep-models: $(VENV)/.test
+	$(BIN)/python -m benchmarks.shared_models
+
+docs: $(VENV)/.test
+	$(BIN)/python -m benchmarks.sweep.table
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
