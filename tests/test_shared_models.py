@@ -44,7 +44,7 @@ FLOAT = [
     f"{EXAMPLES}/keras_conv2d_model.h5",
 ]
 
-# refused when loaded or when lowered (the float ones among them as they are, without quantization): what the message must name
+# refused when loaded, or when lowered as they are (float ones unquantized): what the message must name
 REFUSED = {
     "models/jet_hlf_model31/model.h5": "HGQ",
     "models/jet_hlf_model31/model.keras": "HGQ",
