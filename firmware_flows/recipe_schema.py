@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from firmware_flows.errors import nearest
 from firmware_flows.fixed_point import FixedPoint
@@ -63,6 +63,19 @@ class RtlSettings(Section):
     timeout: float = Field(default=3600.0, gt=0.0, description="seconds that a single call of a simulator may take")
 
 
+class SynthesisSettings(Section):
+    """How the RTL is synthesised. The section may be left out: then it is not."""
+
+    tools: tuple[Literal["auto", "yosys", "nextpnr", "vivado", "quartus", "vitis"], ...] = Field(
+        default=("auto",),
+        min_length=1,
+        description="one after another; auto: by the target, a vendor's tool where it is here, else an open one",
+    )
+    family: str | None = Field(default=None, description="of yosys: xc7, xcu or xcup; absent: that of the target")
+    device: str | None = Field(default=None, description="of nextpnr; absent: the smallest ECP5 that fits")
+    timeout: float = Field(default=3600.0, gt=0.0, description="seconds that a single call of a tool may take")
+
+
 class VerificationSettings(Section):
     """Which events the forms are compared on."""
 
@@ -89,6 +102,7 @@ class RecipeSettings(Section):
     )
     hls: HlsSettings = Field(default=HlsSettings(), description="the HLS project")
     rtl: RtlSettings | None = Field(default=None, description="RTL of the network; absent: none is written")
+    synthesize: SynthesisSettings | None = Field(default=None, description="synthesis of the RTL; absent: none is made")
     verification: VerificationSettings = Field(default=VerificationSettings(), description="the comparison")
     floors: dict[str, float] = Field(
         default_factory=dict, description="smallest accepted metric, e.g. bit-accurate.accuracy: 0.6"
@@ -108,6 +122,12 @@ class RecipeSettings(Section):
     @classmethod
     def _fixed_point(cls, value: str | None) -> str | None:
         return value if value is None else str(FixedPoint.parse(value))
+
+    @model_validator(mode="after")
+    def _something_to_synthesise(self) -> Self:
+        if self.synthesize is not None and self.rtl is None and set(self.synthesize.tools) != {"vitis"}:
+            raise ValueError("synthesize needs RTL: add the section rtl, or write tools: [vitis]")
+        return self
 
     @field_validator("floors")
     @classmethod

@@ -22,7 +22,8 @@ _STAGE = click.Choice(STAGE_NAMES)
 @click.option("--until", "last", type=_STAGE, help="Last stage to run.")
 @recipe_options
 def run(recipe: Path, first: str | None, last: str | None, run_dir: Path | None, force: bool, as_json: bool) -> None:
-    """Run all stages of a recipe: data, train, convert, rtl (if it has that section), emulate, verify, report.
+    """Run all stages of a recipe: data, train, convert, rtl and synthesize (if it has those
+    sections), emulate, verify, report.
 
     A stage whose result is current is skipped; a run that was killed goes on where it was. Ends with 1 when the forms
     of the network differ in a bit, or a metric is below the recipe's floor.
@@ -139,6 +140,56 @@ def rtl(
         single_files.rtl(source, as_json=as_json, **options)
 
 
+@click.command(short_help="Say how large the design is and how fast it runs.")
+@click.argument("source", metavar="RECIPE|DESIGN|PROJECT", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where everything is kept.  [default: <DESIGN>_<tool> beside it]",
+)
+@click.option(
+    "--tool",
+    type=click.Choice(["auto", "yosys", "nextpnr", "vivado", "quartus", "vitis"]),
+    default="auto",
+    show_default=True,
+    help="auto: by the target; a vendor's where it is on PATH, else an open one.",
+)
+@click.option("--family", help="xc7, xcu or xcup for yosys, ecp5 for nextpnr.  [default: the target's]")
+@click.option("--device", help="For nextpnr.  [default: the smallest that fits]")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="Seconds that a single call of a tool may take.",
+)
+@recipe_options
+@click.pass_context
+def synthesize(
+    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
+) -> None:
+    """Synthesise RTL or an HLS project: resources, and the clock where it is placed and routed.
+
+    Takes a recipe with a section `synthesize`, the directory of an RTL design (as `rtl` writes it), or that of an HLS
+    project. Yosys counts cells for AMD devices; nextpnr places and routes on a Lattice ECP5; Vivado, Vitis HLS and
+    Quartus are called where they are installed. Every number says which tool it comes from.
+
+    \b
+    Examples:
+        firmware-flows synthesize models/jet_tagger/high_level.yaml
+        firmware-flows synthesize jet_rtl
+        firmware-flows synthesize jet_rtl --family ecp5
+        firmware-flows synthesize jet_hls --tool vitis --timeout 7200
+    """
+    if is_recipe(source):
+        refuse(context, tuple(options), "is for designs; with a recipe, write it there")
+        _until("synthesize", source, run_dir, force, as_json)
+    else:
+        refuse(context, ("run_dir", "force"), "is for recipes")
+        single_files.synthesize(source, as_json=as_json, **options)
+
+
 @click.command(short_help="Compute what the firmware answers, bit for bit.")
 @click.argument("source", metavar="RECIPE|PROGRAM", type=click.Path(path_type=Path))
 @click.option("-i", "--input", "events", type=click.Path(path_type=Path), help="Events: .npy (events, ...) or .npz.")
@@ -223,4 +274,4 @@ def _until(stage: str, recipe: Path, run_dir: Path | None, force: bool, as_json:
     run_recipe(recipe, run_dir, last=stage, force=(stage,) if force else (), as_json=as_json)
 
 
-COMMANDS: tuple[click.Command, ...] = (run, data, train, convert, rtl, emulate, verify, report)
+COMMANDS: tuple[click.Command, ...] = (run, data, train, convert, rtl, synthesize, emulate, verify, report)

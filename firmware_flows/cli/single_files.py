@@ -195,6 +195,34 @@ def verify(
         raise CheckFailedError(f"A check failed: {failure_of(verification)}")
 
 
+def synthesize(
+    source: Path,
+    *,
+    output: Path | None,
+    tool: str,
+    family: str | None,
+    device: str | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """A design or an HLS project through a tool."""
+    from firmware_flows import synthesis
+
+    design = synthesis.open_design(source)
+    chosen = synthesis.resolve_tool(design, tool, family)
+    place = output or source.resolve().parent / f"{source.resolve().name}_{chosen}"
+    with watching(quiet=as_json) as observer:
+        results = synthesis.synthesize(
+            design, place, tool=chosen, family=family, device=device, timeout=timeout, progress=observer.progress
+        )
+    if as_json:
+        say_json({"directory": str(place), "results": [result.to_json() for result in results]})
+        return
+    for result in results:
+        say(result.summary())
+    say(f"Logs and reports: {place}")
+
+
 @contextmanager
 def _project(program: Any, hls: Path | None, no_csim: bool) -> Iterator[Any]:
     """The project to simulate: the one given, or one that lives as long as the comparison."""

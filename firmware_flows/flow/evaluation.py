@@ -21,7 +21,7 @@ from firmware_flows.reporting.metrics import check_metrics, failures, plain
 from firmware_flows.reporting.network import network_facts, port_facts
 from firmware_flows.reporting.types_plot import types_svg
 
-_EARLIER = ("data", "train", "convert", "rtl", "emulate", "verify")
+_EARLIER = ("data", "train", "convert", "rtl", "synthesize", "emulate", "verify")
 
 
 def _inputs(run: Run) -> dict[str, Any]:
@@ -30,7 +30,17 @@ def _inputs(run: Run) -> dict[str, Any]:
         "floors": run.recipe.settings.floors,
         "max_loss": run.recipe.settings.max_loss,
         "description": run.recipe.settings.description,
+        "published": _published(run),
     }
+
+
+def _published(run: Run) -> list[Any]:
+    """Designs of others that the model source sets beside this network, as JSON values."""
+    find = getattr(run.recipe.source.module, "published", None)
+    if find is None or run.recipe.synthesize is None:
+        return []
+    shape = tuple(run.record("data").results["event_shape"])
+    return [plain(design.to_json()) for design in find(run.recipe.network_options, shape)]
 
 
 def _perform(run: Run) -> Outcome:
@@ -84,7 +94,8 @@ def _facts(
 ) -> dict[str, Any]:
     """The content of report.json."""
     recipe, program = run.recipe, run.program()
-    records = {name: run.record(name) for name in _EARLIER if name != "rtl" or run.recipe.rtl is not None}
+    unwanted = {name for name in ("rtl", "synthesize") if getattr(recipe, name) is None}
+    records = {name: run.record(name) for name in _EARLIER if name not in unwanted}
     earlier = [text for record in records.values() for text in record.results.get("failures", ())]
     settings = recipe.settings
     return {
@@ -111,6 +122,8 @@ def _facts(
         ],
         "hls": {"csim": recipe.hls.csim, **records["convert"].results["hls"]},
         "rtl": records["rtl"].results["rtl"] if "rtl" in records else None,
+        "synthesis": records["synthesize"].results if "synthesize" in records else None,
+        "published": _published(run),
         "data": records["data"].results,
         "training": {
             form: records["train"].results[form] for form in ("quantized", "float") if form in records["train"].results

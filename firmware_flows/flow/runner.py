@@ -15,7 +15,7 @@ import firmware_flows
 from firmware_flows.environment import git_revision, require, versions
 from firmware_flows.errors import FirmwareFlowsError, nearest
 from firmware_flows.files import hash_value
-from firmware_flows.flow import conversion, data, emulation, evaluation, rtl, training, verify
+from firmware_flows.flow import conversion, data, emulation, evaluation, rtl, synthesis, training, verify
 from firmware_flows.flow.observer import Observer, Silent
 from firmware_flows.flow.stage import Run, Stage
 from firmware_flows.recipe import Recipe
@@ -29,13 +29,14 @@ STAGES: tuple[Stage, ...] = (
     training.STAGE,
     conversion.STAGE,
     rtl.STAGE,
+    synthesis.STAGE,
     emulation.STAGE,
     verify.STAGE,
     evaluation.STAGE,
 )
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
-_BY_CODE = frozenset({"convert", "rtl", "emulate", "verify", "report"})
+_BY_CODE = frozenset({"convert", "rtl", "synthesize", "emulate", "verify", "report"})
 """Stages that are done again when the code of this package changes; data and training only with its version."""
 
 

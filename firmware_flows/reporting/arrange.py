@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware_flows.reporting.document import Block, Document, Image, Items, Section, Table, Text, Verdict
 from firmware_flows.reporting.metrics import FIRMWARE, REFERENCE, flatten
+from firmware_flows.reporting.resources import resources
 
 Facts = Mapping[str, Any]
 
@@ -26,6 +27,7 @@ def arrange(facts: Facts) -> Document:
         _plots(facts.get("plots", ())),
         _hls(facts.get("hls")),
         _rtl(facts.get("rtl")),
+        resources(facts.get("synthesis"), facts.get("rtl"), facts.get("published", ())),
         _training(facts),
         _remarks(facts.get("remarks", ())),
         _provenance(facts["provenance"]),

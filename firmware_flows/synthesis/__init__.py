@@ -9,7 +9,7 @@ from firmware_flows.synthesis.hls_report import read_csynth_text, read_csynth_xm
 from firmware_flows.synthesis.quartus_report import read_fit, read_fmax
 from firmware_flows.synthesis.result import Clock, Latency, Origin, Quantity, SynthesisResult
 from firmware_flows.synthesis.source import Source
-from firmware_flows.synthesis.synthesize import TOOLS, load_results, open_design, synthesize
+from firmware_flows.synthesis.synthesize import TOOLS, choose_tool, load_results, open_design, resolve_tool, synthesize
 from firmware_flows.synthesis.vivado_report import read_timing, read_utilisation
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "SynthesisError",
     "SynthesisResult",
     "SynthesisSettingsError",
+    "choose_tool",
     "load_results",
     "open_design",
     "read_csynth_text",
@@ -31,5 +32,6 @@ __all__ = [
     "read_fmax",
     "read_timing",
     "read_utilisation",
+    "resolve_tool",
     "synthesize",
 ]

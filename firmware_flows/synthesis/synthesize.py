@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from firmware_flows.errors import InputError, nearest
 from firmware_flows.files import write_json
@@ -100,18 +100,27 @@ def synthesize(
     if not timeout > 0:
         raise SynthesisSettingsError("timeout", timeout, "give a positive number of seconds")
     place = Path(directory).resolve()
+    chosen = resolve_tool(design, tool, family)
+    source = as_source(design)
+    results: tuple[SynthesisResult, ...]
+    if source is None:
+        results = (synthesize_hls(cast("Project", design), place, timeout, progress),)
+    else:
+        results = _RTL_TOOLS[chosen](_Job(source, place, family, device, timeout, progress))
+    save_results(results, place)
+    return results
+
+
+def resolve_tool(design: Design | Source | Project, tool: str = "auto", family: str | None = None) -> str:
+    """The tool that "auto" takes, or the one named, if it is for such a design. Raises SynthesisSettingsError."""
     source = as_source(design)
     if source is None:
         if tool not in ("auto", HLS_TOOL):
             raise SynthesisSettingsError("tool", tool, f"an HLS project is C++: use {HLS_TOOL}")
-        results: tuple[SynthesisResult, ...] = (synthesize_hls(design, place, timeout, progress),)  # type: ignore[arg-type]
-    else:
-        if tool == HLS_TOOL:
-            raise SynthesisSettingsError("tool", tool, f"a design is RTL, not C++: use {' or '.join(_RTL_TOOLS)}")
-        chosen = choose_tool(source.target, family) if tool == "auto" else tool
-        results = _RTL_TOOLS[chosen](_Job(source, place, family, device, timeout, progress))
-    save_results(results, place)
-    return results
+        return HLS_TOOL
+    if tool == HLS_TOOL:
+        raise SynthesisSettingsError("tool", tool, f"a design is RTL, not C++: use {' or '.join(_RTL_TOOLS)}")
+    return choose_tool(source.target, family) if tool == "auto" else tool
 
 
 def as_source(design: Design | Source | Project) -> Source | None:

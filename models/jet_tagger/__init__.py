@@ -7,6 +7,7 @@ TensorFlow nor PYTHIA.
 from .assessment import evaluate
 from .data_source import DataOptions, load_data
 from .networks import NetworkOptions, build_network, float_network
+from .published import published
 from .sample import CLASSES
 
 DESCRIPTION = "Tells jets of gluons, light quarks, W and Z bosons and top quarks apart"
@@ -20,4 +21,5 @@ __all__ = [
     "evaluate",
     "float_network",
     "load_data",
+    "published",
 ]
