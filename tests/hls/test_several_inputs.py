@@ -30,7 +30,9 @@ def three_inputs(net: Any) -> Program:
     bias = n.input((3,), "ap_fixed<6,2,AP_TRN,AP_WRAP>", "bias")
     second = n.dense(met, 3, "second")
     both = n.merge(n.merge(first, second, "add", "both"), bias, "maximum", "limited")
-    return n.build(n.concatenate([both, bias], 0, "joined"), bias, widest)
+    column, row = n.reshape(first, (3, 1), "column"), n.reshape(met, (1, 5), "row")
+    outer = n.merge(column, row, "minimum", "outer")  # both repeated: wires, in every backend
+    return n.build(n.concatenate([both, bias], 0, "joined"), bias, widest, outer)
 
 
 def events(program: Program, number: int = 800, seed: int = 3) -> dict[str, np.ndarray[Any, Any]]:
