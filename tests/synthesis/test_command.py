@@ -1,0 +1,62 @@
+"""The command `synthesize`, and the section of a recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hand_written_rtl import write
+from pydantic import ValidationError
+
+from firmware_flows.cli.main import run
+from firmware_flows.flow import STAGE_NAMES
+from firmware_flows.recipe_schema import RecipeSettings
+from models.jet_tagger import NetworkOptions, published
+
+
+@pytest.mark.slow
+def test_a_design_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    design = write(tmp_path / "design").directory
+    assert run(["synthesize", str(design), "--tool", "yosys", "--family", "xc7", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["directory"] == str(tmp_path / "design_yosys")
+    (result,) = document["results"]
+    assert result["origin"]["text"].startswith("synthesised (Yosys ")
+    counts = {q["name"]: q["count"] for q in result["quantities"]}
+    assert counts["FF"] > 0
+    assert (tmp_path / "design_yosys" / "yosys.log").exists()
+
+
+def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(["synthesize", str(tmp_path)]) == 2
+    assert "neither an RTL design" in capsys.readouterr().err
+    design = str(write(tmp_path / "design").directory)
+    assert run(["synthesize", design, "--tool", "yosys", "--family", "xc77"]) == 2
+    assert "did you mean 'xc7'?" in capsys.readouterr().err
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(["synthesize", design, "--tool", "vivado"]) == 3
+    assert "vivado is needed" in capsys.readouterr().err
+
+
+def test_the_stage_needs_rtl() -> None:
+    assert STAGE_NAMES.index("synthesize") == STAGE_NAMES.index("rtl") + 1
+    settings = RecipeSettings.model_validate({"name": "n", "model": "m", "rtl": {}, "synthesize": {"tools": ["yosys"]}})
+    assert settings.synthesize is not None
+    assert settings.synthesize.tools == ("yosys",)
+    with pytest.raises(ValidationError, match="synthesize needs RTL: add the section rtl"):
+        RecipeSettings.model_validate({"name": "n", "model": "m", "synthesize": {}})
+    hls_only = RecipeSettings.model_validate({"name": "n", "model": "m", "synthesize": {"tools": ["vitis"]}})
+    assert hls_only.rtl is None
+
+
+def test_published_designs_are_of_the_networks_class() -> None:
+    benchmark = NetworkOptions(architecture="dense")
+    assert len(published(benchmark, (16,))) == 4
+    assert published(NetworkOptions(architecture="dense", hidden=(8,)), (16,)) == ()
+    (invariant,) = published(NetworkOptions(), (16, 3))
+    assert invariant.lut == 136_440
+    (plain,) = published(benchmark, (16, 3))
+    assert plain.latency_ns == pytest.approx(19 * 2.822)
+    assert published(NetworkOptions(), (13, 3)) == ()
+    assert all(design.source and design.stage for design in published(benchmark, (16,)))
