@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 
 import firmware_flows as ff
+from firmware_flows.builder import Builder
 from firmware_flows.errors import InputError, MissingToolError
-from firmware_flows.rtl import simulation
+from firmware_flows.fixed_point import FixedPoint
+from firmware_flows.rtl import Design, simulation
+from firmware_flows.rtl.ports import ports_of
 from firmware_flows.rtl.processes import ToolFailedError
 from firmware_flows.rtl.timing import TimingError
 from firmware_flows.rtl.verilator import find_verilator
@@ -98,3 +102,37 @@ def test_the_first_error_of_the_tool_is_shown(design: Any, tmp_path: Path) -> No
         broken.compile()
     with pytest.raises(ToolFailedError, match="not done after"):
         simulation.compile_design(hand_written_rtl.write(tmp_path / "slow"), timeout=1e-4)
+
+
+WIDTHS = ((1, 1), (1, 5), (2, 4), (7, 3), (8, 1), (9, 7), (16, 1), (17, 2), (31, 3), (32, 1), (33, 1), (47, 5), (63, 3))
+
+
+def test_ports_of_any_width_carry_every_bit(tmp_path: Path) -> None:
+    """From a bit to hundreds: Verilator holds ports in numbers of four sizes, and in arrays."""
+    b = Builder("through")
+    values = {}
+    for (width, size), signed in itertools.product(WIDTHS, (False, True)):
+        name = f"{'s' if signed else 'u'}{width}_{size}"
+        values[f"y{name}"] = b.input(f"x{name}", (size,), FixedPoint(width, width, signed))
+    program = b.build(values)
+    inputs, outputs = ports_of(program)
+    ports = [f"input [{p.width - 1}:0] {p.name}" for p in inputs] + [
+        f"output reg [{p.width - 1}:0] {p.name}" for p in outputs
+    ]
+    moves = "\n".join(f"{y.name} <= {x.name};" for x, y in zip(inputs, outputs, strict=True))
+    (tmp_path / "through.v").write_text(
+        f"module through (input clk, {', '.join(ports)});\nalways @(posedge clk) begin\n{moves}\nend\nendmodule\n"
+    )
+    made = Design(
+        directory=tmp_path, program=program, language="verilog", top="through", sources=(Path("through.v"),),
+        inputs=inputs, outputs=outputs, target="none", clock_mhz=200.0, pipeline_depth=1, cost=0.0, register_bits=0,
+        longest_path=0.0,
+    )  # fmt: skip
+    rng = np.random.default_rng(3)
+    given = tuple(
+        rng.integers(p.type.minimum, p.type.maximum, (700, p.size), endpoint=True, dtype=np.int64) for p in inputs
+    )
+    for x, port in zip(given, inputs, strict=True):
+        x[0], x[1] = port.type.minimum, port.type.maximum
+    for x, y in zip(given, made.simulate_mantissas(given), strict=True):
+        assert np.array_equal(x, y)
