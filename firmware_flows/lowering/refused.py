@@ -36,7 +36,7 @@ REFUSED: dict[str, tuple[str, str]] = {
         (_EVENT, "Do it before the events enter, or as a Dense or BatchNormalization layer with numbers on a grid"),
     ),
     "Rescaling": ("events are scaled before they enter firmware", "Scale the data instead"),
-    "Masking": ("events in firmware have one length", "Fill with zeros, and choose pooling that zeros do not change"),
+    "Masking": ("every time step counts in firmware", "Leave it out, and let padded steps be zero"),
     "QAdaptiveActivation": ("its type follows the events", "Use QActivation with the bits it has found"),
     "QOctaveConv2D": (_NO_LAYER, _DENSE),
     "QMobileNetSeparableConv2D": (_NO_LAYER, "Use QSeparableConv2D"),

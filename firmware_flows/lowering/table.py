@@ -39,8 +39,3 @@ LOWERINGS: dict[str, Lowering] = {
     **recurrent.LOWERINGS,
     **time_distributed.LOWERINGS,
 }
-
-REMEDIES: dict[str, str] = {
-    "Lambda": "Write it with layers that are converted",
-    "Masking": "Every time step counts in firmware: leave it out, and let padded steps be zero",
-}

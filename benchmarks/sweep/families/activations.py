@@ -99,6 +99,7 @@ QUANTIZERS = [
         "QActivation",
         _quantizer(_tanh()),
         kind="quantized_tanh",
+        examples=(example("QActivation", (3,), activation="quantized_tanh(6,use_real_tanh=True)"),),
         remarks=(TABLE,),
         refusals=(
             _refused("lowering", "one symmetric bit holds only zero", "one symmetric bit",
@@ -109,6 +110,7 @@ QUANTIZERS = [
         "QActivation",
         _quantizer(_sigmoid()),
         kind="quantized_sigmoid",
+        examples=(example("QActivation", (3,), activation="quantized_sigmoid(6,use_real_sigmoid=True)"),),
         remarks=(TABLE,),
         refusals=(
             _refused("lowering", "no fixed-point type starts above zero", "`symmetric`",
@@ -129,6 +131,7 @@ QUANTIZERS = [
         "QActivation",
         _quantizer(_binary()),
         kind="binary",
+        examples=(example("QActivation", (3,), activation=f"binary(alpha={2**-24:.30f})"),),
         remarks=(FAR,),
         refusals=(_refused("lowering", "computed from each batch", "`alpha` follows the events",
                            "binary(alpha='auto')"),),
@@ -137,6 +140,7 @@ QUANTIZERS = [
         "QActivation",
         _quantizer(_ternary()),
         kind="ternary",
+        examples=(example("QActivation", (3,), activation=f"ternary(alpha={2**-24:.30f},threshold=0.5)"),),
         remarks=(FAR,),
         refusals=(_refused("lowering", "computed from each batch", "`alpha` follows the events",
                            "ternary(alpha='auto')"),),
