@@ -10,6 +10,7 @@ from firmware_flows.rtl.errors import DesignError, RtlCheckError, RtlError, RtlS
 from firmware_flows.rtl.matrices import Effort
 from firmware_flows.rtl.ports import Field, Port
 from firmware_flows.rtl.prediction import Prediction, predict
+from firmware_flows.rtl.support import obstacles
 from firmware_flows.rtl.writer import write_design
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "RtlCheckError",
     "RtlError",
     "RtlSettingsError",
+    "obstacles",
     "predict",
     "write_design",
 ]

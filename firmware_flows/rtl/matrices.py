@@ -33,8 +33,8 @@ class Effort:
 class Solver:
     """Remembers solutions: positions of a convolution, and events' worth of equal particles, have the same problem."""
 
-    def __init__(self, effort: Effort, threads: int | None = None) -> None:
-        self.effort = effort
+    def __init__(self, effort: Effort | None = None, threads: int | None = None) -> None:
+        self.effort = effort or Effort()
         self._threads = threads or len(os.sched_getaffinity(0))
         self._solutions: dict[Any, Any] = {}
 

@@ -76,7 +76,7 @@ class Context:
 
     sources: Sequence[Instruction]
     intervals: Sequence[Interval]
-    solver: Solver
+    solver: Solver = field(default_factory=Solver)
 
 
 def trace(program: Program, effort: Effort | None = None, progress: Progress | None = None) -> Logic:
@@ -327,6 +327,15 @@ def _table(i: Table, sources: Sequence[Wires], context: Context) -> Wires:
     return _array(results, i.shape)
 
 
+def check_table(i: Table, bits: int) -> None:
+    """Raises RtlError where a table's address has too many bits."""
+    if bits > TABLE_BITS:
+        raise RtlError(
+            i.layer, i.name, f"a table of 2^{bits} entries; at most 2^{TABLE_BITS} are written as RTL",
+            "Give its input fewer bits, or use the HLS project",
+        )  # fmt: skip
+
+
 def _looked_up(i: Table, wire: Wire, row: npt.NDArray[np.int64], source: FixedPoint) -> Wire:
     unit = w.power(-i.type.fractional)
 
@@ -337,12 +346,7 @@ def _looked_up(i: Table, wire: Wire, row: npt.NDArray[np.int64], source: FixedPo
         return int(row[index(wire)]) * unit
     first, last, stride = index(w.low(wire)), index(w.high(wire)), int(wire.step * 2.0**source.fractional)
     entries = row[first : last + 1 : stride]
-    bits = sum(wire.kif)
-    if bits > TABLE_BITS:
-        raise RtlError(
-            i.layer, i.name, f"a table of 2^{bits} entries; at most 2^{TABLE_BITS} are written as RTL",
-            "Give its input fewer bits, or use the HLS project",
-        )  # fmt: skip
+    check_table(i, sum(wire.kif))
     total: Wire = w.ZERO
     shift, rest = 0, entries
     while True:

@@ -14,6 +14,7 @@ from rtl_programs import Net, all_mantissas, differing, random_mantissas
 from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.rtl.errors import RtlError
 from firmware_flows.rtl.matrices import Effort, Solver
+from firmware_flows.rtl.support import obstacles
 from firmware_flows.rtl.tracing import LARGEST_BITS, trace
 
 BYTE = FixedPoint(8, 4)
@@ -110,7 +111,10 @@ def test_the_first_of_equals_wins() -> None:
     net = Net()
     x = net.input("x", (7,), FixedPoint(2, 2))
     late = net.cast(net.affine(x, np.eye(7, dtype=int)[:, ::-1] * 3, 0), FixedPoint(2, 2))
-    program = net.build(net.argmax(x), net.argmax(net.rearrange([x, late], [0, 8, 1, 9, 2, 10, 3])))
+    never_larger = net.rearrange([net.input("u", (1,), FixedPoint(2, 2, signed=False))], [-1, 0, -1])
+    program = net.build(
+        net.argmax(x), net.argmax(net.rearrange([x, late], [0, 8, 1, 9, 2, 10, 3])), net.argmax(never_larger)
+    )
     assert differing(program, random_mantissas(program, 3000)) == 0
 
 
@@ -187,6 +191,18 @@ def test_a_matrix_solved_in_blocks_is_as_exact_and_larger() -> None:
 
 
 # ---- refusals
+
+
+def test_obstacles_are_found_without_tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Solver, "products", lambda *a: pytest.fail("traced"))
+    net = Net()
+    x = net.input("x", (4,), FixedPoint(30, 10))
+    wide = net.affine(x, np.full((4, 1), 2**24 - 1), 0)
+    looked_up = net.table(net.cast(x, FixedPoint(17, 4)), np.arange(2**17)[None], 0)
+    fine = net.affine(net.cast(x, BYTE), np.ones((4, 1), int), 0)
+    found = obstacles(net.build(wide, looked_up, fine))
+    assert {name: error.instruction for name, error in found.items()} == {"layer1": "affine", "layer3": "table"}
+    assert obstacles(net.build(fine)) == {}
 
 
 def test_sums_wider_than_float64_are_refused() -> None:
