@@ -85,12 +85,11 @@ def _candidates(inputs: Sequence[Port], rng: np.random.Generator) -> list[Mantis
     result = []
     for port in inputs:
         t = port.type
-        scale = np.exp2(rng.uniform(-t.width, 0.5, (CANDIDATES, 1)))
-        values = rng.integers(t.minimum, t.maximum, (CANDIDATES, port.size), endpoint=True) * scale
+        values = rng.integers(t.minimum, t.maximum, (CANDIDATES, port.size), endpoint=True, dtype=np.int64)
+        values >>= rng.integers(0, t.width, (CANDIDATES, 1))
         values[0] = 0
-        result.append(np.clip(np.rint(values).astype(np.float64), t.minimum, t.maximum).astype(np.int64))
-    # float64 may have rounded the ends of a wide type away from it
-    return [np.clip(r, p.type.minimum, p.type.maximum) for r, p in zip(result, inputs, strict=True)]
+        result.append(values)
+    return result
 
 
 def _outputs(program: Program, inputs: Sequence[Port], events: Sequence[Mantissas]) -> npt.NDArray[np.int64]:
