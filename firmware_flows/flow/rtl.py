@@ -120,6 +120,10 @@ def summary_of(facts: dict[str, Any]) -> str:
     )
 
 
-STAGE = Stage(
-    "rtl", ("convert",), _inputs, _perform, lambda recipe: ("rtl",), wanted=lambda recipe: recipe.rtl is not None
-)
+def _capabilities(recipe: Recipe) -> tuple[str, ...]:
+    settings = settings_of(recipe)
+    simulators = {"verilog": "rtl simulation", "vhdl": "vhdl simulation"}
+    return ("rtl", simulators[settings.language]) if settings.simulate else ("rtl",)
+
+
+STAGE = Stage("rtl", ("convert",), _inputs, _perform, _capabilities, wanted=lambda recipe: recipe.rtl is not None)
