@@ -19,6 +19,10 @@ class AmdFamily:
     yosys: str
     parts: str
 
+    def holds(self, part: str) -> bool:
+        """Whether a part is of this family."""
+        return re.match(self.parts, part.lower()) is not None
+
 
 AMD = (
     AmdFamily("xc7", "AMD 7-series", "xc7", r"^(?:x[caq])?7[avkzs]"),
@@ -83,8 +87,7 @@ def amd_family(name: str | None, part: str) -> AmdFamily:
         if found is None:
             raise SynthesisSettingsError("family", name, nearest(name, [f.name for f in AMD]))
         return found
-    word = part.lower()
-    found = next((f for f in AMD if re.match(f.parts, word)), None)
+    found = next((f for f in AMD if f.holds(part)), None)
     if found is None:
         raise SynthesisSettingsError(
             "target", part, f"no AMD family is known for it; name one with --family ({', '.join(f.name for f in AMD)})"
@@ -94,7 +97,7 @@ def amd_family(name: str | None, part: str) -> AmdFamily:
 
 def is_amd(part: str) -> bool:
     """Whether a part is of a family that Yosys synthesises for."""
-    return any(re.match(f.parts, part.lower()) for f in AMD)
+    return any(f.holds(part) for f in AMD)
 
 
 def count_cells(cells: Mapping[str, int], groups: tuple[CellGroup, ...]) -> dict[str, float]:

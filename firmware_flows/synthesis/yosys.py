@@ -22,8 +22,8 @@ STATISTICS = "statistics.json"
 NETLIST = "netlist.json"
 
 PACKED = (
-    "estimate: pairs of functions that share inputs packed into one site wherever the netlist allows it; ignores "
-    "placement and timing, so a device will need between this and the unpacked count"
+    "estimate: pairs of functions that share inputs packed into one site wherever the netlist allows it, sites that "
+    "only lead to a carry chain counted; ignores placement and timing, for which a device takes more"
 )
 REMEDY = "See the log; a design written by this package that Yosys refuses is a defect worth reporting."
 
@@ -51,7 +51,7 @@ def synthesize_amd(
     return SynthesisResult(
         origin=Origin("synthesised", "Yosys", version),
         design=source.top,
-        target=f"{family.title}{f' ({source.target})' if source.target else ''}",
+        target=f"{family.title} ({source.target})" if family.holds(source.target) else family.title,
         quantities=_quantities(cells, top_cells(directory / NETLIST)),
         cells=cells,
         remarks=_remarks(cells),
