@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,10 @@ from firmware_flows.errors import FirmwareFlowsError
 
 TIMEOUT_SECONDS = 3600.0
 """Of one run of a tool, unless another is given."""
+
+_LATE = "timeout"
+_PATIENCE = 0.1
+"""Seconds between two looks whether a run is cancelled."""
 
 _ERROR = re.compile(r"^%Error|\berror\b\s*:|\bfatal\b|^\S+:\d+:\d+: (?!warning|note|required)", re.IGNORECASE)
 _EMPTY_ERROR = re.compile(r"^%Error: Exiting due to")
@@ -38,11 +43,13 @@ def run_logged(
     timeout: float = TIMEOUT_SECONDS,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    cancelled: threading.Event | None = None,
 ) -> str:
     """Run a command, append it and its output to `log`, return the output (standard error included).
 
-    `environment` is added to this process' own. Raises ToolFailedError naming `tool` when the command ends with an
-    error, or is not done after `timeout` seconds; it and what it started are then ended.
+    `environment` is added to this process' own. Another thread may end the run by setting `cancelled`. Raises
+    ToolFailedError naming `tool` when the command ends with an error, or is not done after `timeout` seconds; it and
+    what it started are then ended.
     """
     words = [str(word) for word in command]
     started = time.monotonic()
@@ -58,19 +65,36 @@ def run_logged(
         start_new_session=True,
     ) as process:
         try:
-            output, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            _end(process)
-            output, _ = process.communicate()
-            _append(log, words, output, f"ended after {timeout:g} s")
-            raise ToolFailedError(tool, f"not done after {timeout:g} s, so it was ended", log) from None
+            output, reason = _output(process, started + timeout, cancelled)
         except BaseException:
             _end(process)
             raise
+    if reason:
+        _append(log, words, output, f"ended: {reason}")
+        text = f"not done after {timeout:g} s, so it was ended" if reason == _LATE else reason
+        raise ToolFailedError(tool, text, log)
     _append(log, words, output, f"exit code {process.returncode}, {time.monotonic() - started:.1f} s")
     if process.returncode:
         raise ToolFailedError(tool, first_error(output) or f"ended with exit code {process.returncode}", log)
     return output
+
+
+def _output(process: subprocess.Popen[str], until: float, cancelled: threading.Event | None) -> tuple[str, str]:
+    """What the process says until its end, and why it was ended before that ("": it was not)."""
+    reason = ""
+    while True:
+        try:
+            return process.communicate(timeout=max(0.0, min(_PATIENCE, until - time.monotonic())))[0], reason
+        except subprocess.TimeoutExpired:
+            if reason:
+                continue
+            if time.monotonic() >= until:
+                reason = _LATE
+            elif cancelled is not None and cancelled.is_set():
+                reason = "another file failed, or the user interrupted"
+            if reason:
+                _end(process)
+                until = float("inf")
 
 
 def first_error(output: str) -> str:

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -198,11 +199,15 @@ def compile_cpp(
     jobs.sort(key=lambda job: job[2], reverse=True)
     objects = [job[0].with_suffix(".o") for job in jobs]
 
+    cancelled = threading.Event()
+
     def compile_one(number: int) -> None:
         source, level, _ = jobs[number]
         flags: list[str | Path] = [*compilation.common, *level, *includes]
         command = [compiler, *flags, "-c", source, "-o", objects[number]]
-        run_logged("C++ compiler", command, log, timeout=timeout, environment={"CCACHE_DISABLE": "1"})
+        run_logged(
+            "C++ compiler", command, log, timeout=timeout, environment={"CCACHE_DISABLE": "1"}, cancelled=cancelled
+        )
 
     with ThreadPoolExecutor(min(cores(), MOST_JOBS)) as pool:
         try:
@@ -212,6 +217,7 @@ def compile_cpp(
                 if progress:
                     progress(done, len(jobs))
         except BaseException:
+            cancelled.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     run_logged("C++ compiler", [compiler, *objects, *compilation.link, "-o", output], log, timeout=timeout)

@@ -44,6 +44,14 @@ def test_a_wrong_statement_of_the_depth_is_an_error_that_names_both(design: Any)
         _ = replace(design, pipeline_depth=5).latency_cycles
 
 
+def test_registers_begin_with_random_bits(design: Any) -> None:
+    library, x = simulation._library(design), [np.zeros((8, 3), np.int64)]
+    first, second, again = (library.from_power_up(x, seed)[0] for seed in (1, 2, 1))
+    assert (first[:3] != second[:3]).any()
+    assert np.array_equal(first, again)
+    assert np.array_equal(first[3:], second[3:])
+
+
 @pytest.mark.parametrize("events", [1, 2, 255, 30_000])
 def test_every_bit_is_the_programs(design: Any, events: int) -> None:
     x = np.random.default_rng(events).uniform(-12, 12, (events, 3)).astype(np.float32)

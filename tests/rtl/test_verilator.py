@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,30 @@ def test_the_first_error_is_shown_and_the_log_kept(tmp_path: Path) -> None:
     with pytest.raises(ToolFailedError, match=r"verilator: %Error: .*bad\.v:2:10: syntax error.*log: ") as caught:
         find_verilator().verilate([tmp_path / "bad.v"], tmp_path / "cpp", tmp_path / "log")
     assert "Exiting due to" in caught.value.log.read_text()
+
+
+def test_a_run_can_be_cancelled_from_another_thread(tmp_path: Path) -> None:
+    cancelled = threading.Event()
+    threading.Timer(0.3, cancelled.set).start()
+    begun = time.monotonic()
+    with pytest.raises(ToolFailedError, match="sleep: another file failed, or the user interrupted"):
+        run_logged("sleep", ["/bin/sh", "-c", "sleep 60"], tmp_path / "log", cancelled=cancelled)
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.cpp
+@pytest.mark.skipif(not PACKAGED, reason="the package verilator is not installed")
+def test_a_file_that_does_not_compile_ends_the_others_and_is_named(tmp_path: Path) -> None:
+    found, log = find_verilator(), tmp_path / "log"
+    (tmp_path / "bench.v").write_text(BENCH)
+    sources = found.verilate(["--main", "--timing", tmp_path / "bench.v"], tmp_path / "cpp", log)
+    # one core: the wrong file is the largest, so that it is the first
+    (tmp_path / "wrong.cpp").write_text("int f( { }\n//" + "x" * 2_000_000)
+    begun = time.monotonic()
+    with pytest.raises(ToolFailedError, match=r"C\+\+ compiler: .*wrong\.cpp:1:\d+: error: "):
+        compile_cpp(found, sources, [tmp_path / "wrong.cpp"], tmp_path / "bench", log, EXECUTABLE)
+    assert time.monotonic() - begun < 60
+    assert not (tmp_path / "bench").exists()
 
 
 def test_a_tool_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
