@@ -34,8 +34,9 @@ class Design:
 
     directory holds everything; sources are its HDL files in the order of compilation, relative to it; top is the name
     of the top module, whose ports are the clock, `inputs` and `outputs`. The figures are those of the generator:
-    pipeline_depth in clock edges from input to output (0: no register), cost in alkaid's units (about one
-    LUT6), register_bits, and longest_path, the delay of the slowest stage in alkaid's units.
+    pipeline_depth in clock edges from input to output (0: no register), cost in alkaid's units (about one LUT6; with
+    adders of three numbers where the target's family has them), register_bits, and longest_path, the delay of the
+    slowest stage in alkaid's units.
     """
 
     directory: Path
