@@ -10,10 +10,10 @@ weights non-zero, drawn evenly), each traced alone with alkaid 0.8.2 on one core
     the rest ~ digits^0.98                a factor 1.2, 1.7 at most
 
 and scaled to eleven reference networks (jet taggers, OMTF, calorimeter; trained and untrained, 3,000 to 207,000 LUT),
-for which predicted / real is then 0.97 to 1.04 for the cost and 0.7 to 1.3 for the seconds. `benchmarks/rtl_prediction.py` measures it again. Other
-instructions are counted by the gates a bit that they take. Seconds are of the machine of the fit, and good to a factor
-of three. The cost is that of adders of two numbers: where the target adds three in one row of LUTs, `Design.cost` is
-about a fifth lower.
+for which predicted / real is then 0.97 to 1.04 for the cost and 0.7 to 1.3 for the seconds.
+`benchmarks/rtl_prediction.py` measures it again. Other instructions are counted by the gates a bit that they take.
+Seconds are of the machine of the fit, and good to a factor of three. The cost is that of adders of two numbers: where
+the target adds three in one row of LUTs, `Design.cost` is about a fifth lower.
 """
 
 from __future__ import annotations
