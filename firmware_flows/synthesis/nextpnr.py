@@ -17,12 +17,11 @@ from firmware_flows.synthesis.process import Progress, run_tool
 from firmware_flows.synthesis.result import Clock, Origin, Quantity, SynthesisResult
 from firmware_flows.synthesis.source import Source
 from firmware_flows.synthesis.tools import find
-from firmware_flows.synthesis.yosys import REMEDY, read_commands
+from firmware_flows.synthesis.yosys import KEPT_NETLIST, NETLIST, REMEDY, keep_netlist, read_commands
 
 SCRIPT = "synthesis.ys"
 HARNESS = "harness.v"
 STATISTICS = "statistics.json"
-NETLIST = "netlist.json"
 YOSYS_LOG = "yosys.log"
 LOG = "nextpnr.log"
 REPORT = "report.json"
@@ -137,6 +136,7 @@ def place_and_route(
         family.tool, command, directory, directory / LOG, timeout, progress,
         "See the log; a larger device (--device) or fewer bits help where it does not fit.",
     )  # fmt: skip
+    keep_netlist(directory)
     report = read_report(directory / REPORT)
     frame = modules[TOP]
     return SynthesisResult(
@@ -152,7 +152,7 @@ def place_and_route(
             f"as synthesised: {_listed(modules.get(source.top, {}))}.",
         ),
         seconds=round(seconds, 1),
-        files=(SCRIPT, HARNESS, YOSYS_LOG, STATISTICS, NETLIST, LOG, REPORT),
+        files=(SCRIPT, HARNESS, YOSYS_LOG, STATISTICS, KEPT_NETLIST, LOG, REPORT),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from firmware_flows.files import write_text
+from firmware_flows.files import atomic_path, write_text
 from firmware_flows.synthesis.errors import ReportError
 from firmware_flows.synthesis.families import AMD_GROUPS, AmdFamily, count_cells, unknown_cells
 from firmware_flows.synthesis.packing import pack
@@ -20,6 +21,8 @@ SCRIPT = "synthesis.ys"
 LOG = "yosys.log"
 STATISTICS = "statistics.json"
 NETLIST = "netlist.json"
+KEPT_NETLIST = "netlist.json.gz"
+"""The netlist as it is kept: packed, since that of a jet tagger has 40 to 90 MB."""
 
 PACKED = (
     "estimate: pairs of functions that share inputs packed into one site wherever the netlist allows it, sites that "
@@ -48,21 +51,31 @@ def synthesize_amd(
     write_text(directory / SCRIPT, "\n".join(commands) + "\n")
     seconds = run_tool("Yosys", (*tool.command, "-s", SCRIPT), directory, directory / LOG, timeout, progress, REMEDY)
     cells = read_statistics(directory / STATISTICS)
+    quantities = _quantities(cells, top_cells(directory / NETLIST))
+    keep_netlist(directory)
     return SynthesisResult(
         origin=Origin("synthesised", "Yosys", version),
         design=source.top,
         target=f"{family.title} ({source.target})" if family.holds(source.target) else family.title,
-        quantities=_quantities(cells, top_cells(directory / NETLIST)),
+        quantities=quantities,
         cells=cells,
         remarks=_remarks(cells),
         seconds=round(seconds, 1),
-        files=(SCRIPT, LOG, STATISTICS, NETLIST),
+        files=(SCRIPT, LOG, STATISTICS, KEPT_NETLIST),
     )
 
 
 def read_commands(source: Source, directory: Path) -> list[str]:
     """Yosys's commands that read the HDL."""
     return [f'read_verilog -sv "{path}"' for path in source.paths_from(directory)]
+
+
+def keep_netlist(directory: Path) -> None:
+    """Replace the netlist by its packed form; the same netlist gives the same bytes."""
+    plain = directory / NETLIST
+    with atomic_path(directory / KEPT_NETLIST) as temporary:
+        temporary.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=6, mtime=0))
+    plain.unlink()
 
 
 def read_statistics(path: Path) -> dict[str, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hand_written_rtl import write
@@ -11,7 +13,11 @@ from pydantic import ValidationError
 
 from firmware_flows.cli.main import run
 from firmware_flows.flow import STAGE_NAMES
-from firmware_flows.recipe_schema import RecipeSettings
+from firmware_flows.flow.synthesis import STAGE
+from firmware_flows.recipe_schema import RecipeSettings, SynthesisSettings
+from firmware_flows.reporting.document import Table
+from firmware_flows.reporting.resources import resources
+from firmware_flows.synthesis import load_results
 from models.jet_tagger import NetworkOptions, published
 
 
@@ -60,3 +66,21 @@ def test_published_designs_are_of_the_networks_class() -> None:
     assert plain.latency_ns == pytest.approx(19 * 2.822)
     assert published(NetworkOptions(), (13, 3)) == ()
     assert all(design.source and design.stage for design in published(benchmark, (16,)))
+
+
+@pytest.mark.slow
+def test_the_stage_leaves_results_for_the_report(tmp_path: Path) -> None:
+    write(tmp_path / "rtl")
+    told: list[str] = []
+    recipe = SimpleNamespace(synthesize=SynthesisSettings(tools=("yosys",), family="xcup"))
+    observer = SimpleNamespace(progress=lambda step, *facts: told.append(step))
+    run_of_recipe: Any = SimpleNamespace(recipe=recipe, observer=observer, path=lambda name: tmp_path / name)
+    outcome = STAGE.perform(run_of_recipe)
+    assert outcome.outputs == ("synthesis",)
+    assert outcome.summary.startswith("synthesised (Yosys 0.")
+    (kept,) = load_results(tmp_path / "synthesis" / "yosys")
+    assert outcome.results["results"] == [kept.to_json()]
+    section = resources(outcome.results, None, [])
+    assert section is not None
+    assert any(isinstance(block, Table) and block.source == str(kept.origin) for block in section.blocks)
+    assert set(told) <= {"Yosys, seconds (at most)"}
