@@ -67,3 +67,17 @@ This panel reports FMAX for every clock in the design.
 +------------+-----------------+------------+------+
 This panel reports FMAX for every clock in the design.
 """
+
+UTILISATION = """\
+| Tool Version : Vivado v.2022.2 (lin64) Build 3671981 Fri Oct 14 04:59:54 MDT 2022
+| Command      : report_utilization -file {state}.rpt
+| Design       : clipped_sum
+| Device       : xcvu13p-flga2577-2-e
+| Design State : {state}
+
++-----------+------+-------+------------+-----------+-------+
+| Site Type | Used | Fixed | Prohibited | Available | Util% |
++-----------+------+-------+------------+-----------+-------+
+| CLB LUTs  | {luts} |     0 |          0 |   1728000 | <0.01 |
++-----------+------+-------+------------+-----------+-------+
+"""

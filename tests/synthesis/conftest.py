@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,24 @@ def shared_data() -> Path:
     if not (DATA / "reports").is_dir():
         pytest.skip(f"no real reports: {DATA / 'reports'} is absent")
     return DATA
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    """install(name, files, code): a program of that name, which writes files where it runs, and its command line."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+
+    def install(name: str, files: dict[str, str], code: int = 0, says: str = "") -> None:
+        path = programs / name
+        path.write_text(
+            f"#!{sys.executable}\nimport pathlib, sys\n"
+            f"pathlib.Path('arguments').write_text(' '.join(sys.argv[1:]))\n"
+            f"for name, text in {files!r}.items():\n"
+            "    path = pathlib.Path(name)\n    path.parent.mkdir(parents=True, exist_ok=True)\n"
+            f"    path.write_text(text)\nprint({says!r})\nsys.exit({code})\n"
+        )
+        path.chmod(0o755)
+
+    return install

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hand_written_rtl import write
 from pydantic import ValidationError
+from vendor_reports import TIMING, UTILISATION
 
 from firmware_flows.cli.main import run
 from firmware_flows.flow import STAGE_NAMES
@@ -68,19 +69,23 @@ def test_published_designs_are_of_the_networks_class() -> None:
     assert all(design.source and design.stage for design in published(benchmark, (16,)))
 
 
-@pytest.mark.slow
-def test_the_stage_leaves_results_for_the_report(tmp_path: Path) -> None:
+def test_the_stage_leaves_results_for_the_report(tmp_path: Path, stand_in) -> None:  # type: ignore[no-untyped-def]
+    reports = {
+        "utilisation_synthesised.rpt": UTILISATION.format(state="Synthesized", luts=20),
+        "utilisation_routed.rpt": UTILISATION.format(state="Routed", luts=18),
+        "timing_routed.rpt": TIMING,
+    }
+    stand_in("vivado", reports)
     write(tmp_path / "rtl")
-    told: list[str] = []
-    recipe = SimpleNamespace(synthesize=SynthesisSettings(tools=("yosys",), family="xcup"))
-    observer = SimpleNamespace(progress=lambda step, *facts: told.append(step))
+    recipe = SimpleNamespace(synthesize=SynthesisSettings(tools=("vivado",)))
+    observer = SimpleNamespace(progress=lambda *facts: None)
     run_of_recipe: Any = SimpleNamespace(recipe=recipe, observer=observer, path=lambda name: tmp_path / name)
     outcome = STAGE.perform(run_of_recipe)
     assert outcome.outputs == ("synthesis",)
-    assert outcome.summary.startswith("synthesised (Yosys 0.")
-    (kept,) = load_results(tmp_path / "synthesis" / "yosys")
-    assert outcome.results["results"] == [kept.to_json()]
+    assert "vendor (Vivado, 2022.2: routed), xcvu13p-flga2577-2-e: 18 LUT, 333.3 MHz" in outcome.summary
+    kept = load_results(tmp_path / "synthesis" / "vivado")
+    assert outcome.results["results"] == [result.to_json() for result in kept]
     section = resources(outcome.results, None, [])
     assert section is not None
-    assert any(isinstance(block, Table) and block.source == str(kept.origin) for block in section.blocks)
-    assert set(told) <= {"Yosys, seconds (at most)"}
+    sources = [block.source for block in section.blocks if isinstance(block, Table)]
+    assert sources[:3] == ["vendor (Vivado, 2022.2: synthesised)"] + ["vendor (Vivado, 2022.2: routed)"] * 2

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from vendor_reports import FIT, STA, TIMING
+from vendor_reports import FIT, STA, TIMING, UTILISATION
 
 from firmware_flows.errors import MissingToolError
 from firmware_flows.hls.settings import Settings
 from firmware_flows.synthesis import Source, SynthesisError, synthesize
 from firmware_flows.synthesis.vitis import synthesize_hls
-
-UTILISATION = """\
-| Tool Version : Vivado v.2022.2 (lin64) Build 3671981 Fri Oct 14 04:59:54 MDT 2022
-| Command      : report_utilization -file {state}.rpt
-| Design       : clipped_sum
-| Device       : xcvu13p-flga2577-2-e
-| Design State : {state}
-
-+-----------+------+-------+------------+-----------+-------+
-| Site Type | Used | Fixed | Prohibited | Available | Util% |
-+-----------+------+-------+------------+-----------+-------+
-| CLB LUTs  | {luts} |     0 |          0 |   1728000 | <0.01 |
-+-----------+------+-------+------------+-----------+-------+
-"""
 
 CSYNTH = """<profile><ReportVersion><Version>2023.2</Version></ReportVersion>
 <UserAssignments><Part>xcvu13p-flga2577-2-e</Part><TopModelName>net</TopModelName>
@@ -37,27 +22,6 @@ CSYNTH = """<profile><ReportVersion><Version>2023.2</Version></ReportVersion>
 </SummaryOfOverallLatency></PerformanceEstimates>
 <AreaEstimates><Resources><DSP>3</DSP><FF>20</FF><LUT>400</LUT></Resources></AreaEstimates></profile>
 """
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
-    """install(name, files, code): a program of that name, which writes files where it runs, and its command line."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    monkeypatch.setenv("PATH", str(programs))
-
-    def install(name: str, files: dict[str, str], code: int = 0, says: str = "") -> None:
-        path = programs / name
-        path.write_text(
-            f"#!{sys.executable}\nimport pathlib, sys\n"
-            f"pathlib.Path('arguments').write_text(' '.join(sys.argv[1:]))\n"
-            f"for name, text in {files!r}.items():\n"
-            "    path = pathlib.Path(name)\n    path.parent.mkdir(parents=True, exist_ok=True)\n"
-            f"    path.write_text(text)\nprint({says!r})\nsys.exit({code})\n"
-        )
-        path.chmod(0o755)
-
-    return install
 
 
 def test_vivado_out_of_context(source: Source, tmp_path: Path, stand_in) -> None:  # type: ignore[no-untyped-def]
