@@ -123,6 +123,7 @@ def _joined(outputs: Sequence[Mantissas]) -> npt.NDArray[np.int64]:
 
 def _latency(cycles: Cycles, a: Sequence[Mantissas], b: Sequence[Mantissas], hold: int) -> tuple[int, int]:
     """Cycles from A's change to B until the outputs are B's; and the hold that was long enough to see it."""
+    restless = False
     while hold <= LONGEST_HOLD:
         before, after = _held(a, hold), _held(b, hold)
         kept = _joined(cycles(_held(a, 2 * hold), 1))
@@ -139,7 +140,10 @@ def _latency(cycles: Cycles, a: Sequence[Mantissas], b: Sequence[Mantissas], hol
                     f"outputs begin to change {first} clock cycles after the input and are complete after {settled}"
                 )
             return settled, hold
+        restless = not quiet
         hold *= 4
+    if restless:
+        raise TimingError(f"outputs do not come to rest within {LONGEST_HOLD} clock cycles of an unchanged input")
     raise TimingError(
         f"outputs do not answer within {LONGEST_HOLD} clock cycles to a change of the input for which the "
         "Program's outputs differ"

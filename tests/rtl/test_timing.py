@@ -55,6 +55,15 @@ def test_outputs_that_never_change_are_no_answer() -> None:
         measured(pipeline(3, lambda x: np.zeros((len(x), 2), np.int64)), 3)
 
 
+def test_outputs_that_do_not_come_to_rest_are_refused() -> None:
+    def cycles(inputs: Sequence[Mantissas], seed: int) -> list[Mantissas]:
+        y = pipeline(3)(inputs, seed)[0]
+        return [y + (np.arange(len(y)) & (inputs[0] != 0).any(axis=1))[:, None]]
+
+    with pytest.raises(TimingError, match="do not come to rest"):
+        measured(cycles)
+
+
 def test_outputs_that_come_at_different_times_are_refused() -> None:
     def cycles(inputs: Sequence[Mantissas], seed: int) -> list[Mantissas]:
         late, early = pipeline(5)(inputs, seed)[0], pipeline(4)(inputs, seed)[0]
