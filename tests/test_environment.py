@@ -86,3 +86,13 @@ def test_versions_and_git(tmp_path: Path) -> None:
     assert "numpy" in environment.versions()
     assert environment.git_revision(tmp_path) is None
     assert environment.program_version("no-such-program") is None
+
+
+def test_a_native_program_serves_in_place_of_a_package(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not environment.enabled("synthesis")
+    program = site / "yosys"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(site))
+    assert environment.enabled("synthesis")
+    assert not environment.enabled("place and route")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_flows.errors import MissingToolError
 from firmware_flows.synthesis.process import Progress, run_tool
+
+NATIVE, WEBASSEMBLY = "native", "WebAssembly"
 
 FIRST_CALL = 900.0
 """Seconds that the first call may take, in which a WebAssembly tool is compiled (measured: 65 s for Yosys)."""
@@ -32,7 +37,8 @@ class OpenTool:
         known = _RECIPES[self.name]
         log = directory / f"{known.program}-version.log"
         command = (*self.command, known.version_option)
-        run_tool(self.name, command, directory, log, FIRST_CALL, progress, "Check its installation.")
+        with nullcontext() if self.build == NATIVE else _one_at_a_time(known.module):
+            run_tool(self.name, command, directory, log, FIRST_CALL, progress, "Check its installation.")
         found = re.search(known.version_pattern, log.read_text(encoding="utf-8", errors="replace"))
         log.unlink()
         return found.group(1) if found else "unknown"
@@ -68,12 +74,32 @@ def find(name: str) -> OpenTool:
     known = _RECIPES[name]
     path = shutil.which(known.program)
     if path is not None:
-        return OpenTool(name, (path,), "native")
+        return OpenTool(name, (path,), NATIVE)
     if importlib.util.find_spec(known.module) is not None:
         code = f"import sys; from {known.module} import {known.function}; sys.exit({known.function}(sys.argv[1:]))"
-        return OpenTool(name, (sys.executable, "-c", code), "WebAssembly")
+        return OpenTool(name, (sys.executable, "-c", code), WEBASSEMBLY)
     raise MissingToolError(
         known.program,
         "to synthesise RTL" if name == "Yosys" else "to place and route RTL",
         f"`pip install {known.distribution}`, or put a native {known.program} on PATH",
     )
+
+
+@contextmanager
+def _one_at_a_time(module: str) -> Iterator[None]:
+    """Only one process at a time: two that compile at once would write the cached machine code into each other's hands.
+
+    The lock lies beside the cache, so that it holds for whoever shares it.
+    """
+    from platformdirs import user_cache_dir  # comes with the WebAssembly builds
+
+    try:
+        import fcntl
+    except ImportError:  # no such locks on Windows
+        yield
+        return
+    cache = Path(os.environ.get("YOWASP_CACHE_DIR") or user_cache_dir("YoWASP", appauthor=False))
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{module}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
