@@ -26,6 +26,7 @@ from firmware_flows.rtl.pipeline import pipelined
 from firmware_flows.rtl.ports import KEYWORDS, Mantissas, identifier, ports_of
 from firmware_flows.rtl.prediction import MOST_COST, MOST_SECONDS, require_affordable
 from firmware_flows.rtl.scripts import script_files
+from firmware_flows.rtl.support import obstacles
 from firmware_flows.rtl.testbench import DIRECTORY, Vectors, hex_lines, make_vectors, testbench_text
 from firmware_flows.rtl.tracing import Logic, trace
 
@@ -144,6 +145,8 @@ def _logic(
         found = load_logic(key, place)
         if found is not None:
             return found, key
+    for obstacle in obstacles(program).values():  # before minutes are spent on the layers in front of it
+        raise obstacle
     require_affordable(program, effort.seconds, *limits)
     logic = trace(program, effort, progress)
     if cache is not None:

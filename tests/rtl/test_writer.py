@@ -13,7 +13,7 @@ from rtl_programs import Net
 from firmware_flows.emulator import emulate
 from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.program import Program
-from firmware_flows.rtl import Design, DesignError, RtlCheckError, RtlSettingsError, write_design, writer
+from firmware_flows.rtl import Design, DesignError, RtlCheckError, RtlError, RtlSettingsError, write_design, writer
 from firmware_flows.rtl.design import Language
 from firmware_flows.rtl.tracing import Logic
 
@@ -143,6 +143,15 @@ def test_another_clock_takes_the_traced_logic_from_the_design(tmp_path: Path, mo
     assert second.pipeline_depth > first.pipeline_depth
     assert not list(second.directory.glob("src/*.v"))
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+def test_what_cannot_be_traced_is_refused_before_tracing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "trace", lambda *a: pytest.fail("traced"))
+    net = Net()
+    x = net.input("x", (4,), FixedPoint(30, 10))
+    with pytest.raises(RtlError, match="layer 'layer1', affine: a number of 55 bits"):
+        write_design(net.build(net.affine(x, np.full((4, 1), 2**24 - 1), 0)), tmp_path / "d")
+    assert not list(tmp_path.iterdir())
 
 
 def test_logic_that_computes_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
