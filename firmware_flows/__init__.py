@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _MODULE_OF = {
     "Dataset": "firmware_flows.model_source",
+    "Estimate": "firmware_flows.estimation",
     "Evaluation": "firmware_flows.model_source",
     "FirmwareFlowsError": "firmware_flows.errors",
     "FixedPoint": "firmware_flows.fixed_point",
@@ -24,6 +25,7 @@ _MODULE_OF = {
     "Verification": "firmware_flows.verification",
     "classify": "firmware_flows.emulator",
     "emulate": "firmware_flows.emulator",
+    "estimate": "firmware_flows.estimation",
     "load_program": "firmware_flows.serialization",
     "lower": "firmware_flows.lowering",
     "trace": "firmware_flows.emulator",
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from firmware_flows.emulator import trace as trace
     from firmware_flows.errors import FirmwareFlowsError as FirmwareFlowsError
     from firmware_flows.errors import LoweringError as LoweringError
+    from firmware_flows.estimation import Estimate as Estimate
+    from firmware_flows.estimation import estimate as estimate
     from firmware_flows.fixed_point import FixedPoint as FixedPoint
     from firmware_flows.lowering import lower as lower
     from firmware_flows.model_source import Dataset as Dataset
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Dataset",
+    "Estimate",
     "Evaluation",
     "FirmwareFlowsError",
     "FixedPoint",
@@ -68,6 +73,7 @@ __all__ = [
     "__version__",
     "classify",
     "emulate",
+    "estimate",
     "hls",
     "load_program",
     "lower",

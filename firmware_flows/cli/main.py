@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import firmware_flows
-from firmware_flows.cli import doctor, models, program, recipe
+from firmware_flows.cli import doctor, estimate, handoff, models, program, recipe, targets
 from firmware_flows.cli.console import warn
 from firmware_flows.errors import FirmwareFlowsError
 
@@ -47,7 +47,15 @@ def cli(debug: bool, verbose: bool) -> None:
     )
 
 
-for command in (*recipe.COMMANDS, *program.COMMANDS, models.models, doctor.doctor):
+for command in (
+    *recipe.COMMANDS,
+    *handoff.COMMANDS,
+    *program.COMMANDS,
+    *estimate.COMMANDS,
+    *targets.COMMANDS,
+    models.models,
+    doctor.doctor,
+):
     cli.add_command(command)
 
 

@@ -1,0 +1,265 @@
+"""What each kind of work is built of: cycles, DSP blocks and memories outright; LUT and FF as terms to be weighed.
+
+A term is a count times a width, for example the bits of all adders; the weight of a term (LUT per bit of adder) is
+fitted to reports and lies near one where the count is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import ceil, log2
+
+from firmware_flows.estimation.multipliers import blocks_per_multiplier, in_dsp, limit, split
+from firmware_flows.estimation.schedule import SHARED_LEVELS, Delays, cycles_of, delay_of, schedule
+from firmware_flows.estimation.work import Conditions, Kind, Strategy, Work
+
+ADDER_EXTRA = 7
+"""HLS reports count W + 7 LUT for an adder of W bits."""
+
+BRAM18_BITS = 18432
+
+STAGES_WITH_TERMS = 8
+"""Register stages after which a tree of adders has nothing more to keep but its results."""
+
+KEPT_WHEN_SLOW = 0.77
+"""Share of the registers of a tree that remains where an event comes every second cycle or less often: the median of
+published pairs of reports that differ in nothing else."""
+
+DIRECT_TURNS = 2
+"""Times that a multiplier meets every input before each sum needs a choice among all multipliers."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """One layer in hardware, all its copies together."""
+
+    latency: float
+    interval: float
+    dsp: float = 0.0
+    bram: float = 0.0
+    lut: Mapping[str, float] = field(default_factory=dict)
+    ff: Mapping[str, float] = field(default_factory=dict)
+
+
+def build(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    """The hardware of one layer as an HLS tool builds it."""
+    return BLOCKS[work.kind](work, conditions, delays)
+
+
+def boundary(interval: float, conditions: Conditions, delays: Delays) -> float:
+    """Cycles between two layers with multipliers: registers at the interface, the wait for the next function."""
+    cycles = delays["boundary_cycles"] + delay_of("boundary", conditions, delays) / max(conditions.usable, 0.3)
+    return cycles * (delays["slow_boundary"] if interval > 1 else 1.0)
+
+
+def _product(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    handler = PRODUCTS.get(work.strategy, _unrolled)
+    return handler(work, conditions, delays)
+
+
+def _unrolled(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    """Every product its own hardware; a reuse factor limits the number of multipliers, and they take turns."""
+    matrix = work.matrix
+    dsp, fabric, area = split(work, conditions)
+    first = _first(work, dsp, fabric)
+    plan = schedule(matrix.terms + 1, work.accumulator_bits, first, conditions, delays)
+    wanted, allowed = dsp + fabric, limit(work)
+    turns = ceil(wanted / allowed)
+    pipelined = work.reuse_factor <= plan.latency + 1
+    shared = turns > 1
+    latency, stages, waits = float(plan.latency), plan.latency, False
+    if shared:
+        dsp, area = dsp * allowed / wanted, area * allowed / wanted
+        if not pipelined:
+            rest = schedule(min(matrix.terms + 1, 2.0**SHARED_LEVELS), work.accumulator_bits, first, conditions, delays)
+            latency, stages, waits = max(latency, turns - 1.0 + rest.latency), rest.latency, True
+    interval = min(float(work.reuse_factor), latency + 1)
+    n, bits = work.copies, work.accumulator_bits
+    widths = {w: c for w, c in matrix.multiplications.items() if in_dsp(work.input_bits, w, conditions)}
+    blocks = sum(c * blocks_per_multiplier(work.input_bits, w, conditions.technology) for w, c in widths.items()) / max(
+        sum(widths.values()), 1e-9
+    )
+    family = "vivado" if conditions.old_tool else "vitis"
+    lut = {
+        f"sum_{family}": n * matrix.nonzero * (bits + ADDER_EXTRA),
+        "two_digits": n * matrix.additions * (work.input_bits + ADDER_EXTRA),
+        "fabric_multiplier": n * area,
+        "sharing": n * max(wanted - allowed, 0.0) * work.input_bits,
+    }
+    kept = 1.0 if interval == 1 else KEPT_WHEN_SLOW
+    ff = {
+        "sums": kept * n * matrix.nonzero * bits * min(stages, STAGES_WITH_TERMS),
+        "held": n * matrix.nonzero * bits * waits,
+        "interface": n * matrix.outputs * work.result_bits,
+    }
+    return Built(latency, interval, n * ceil(dsp * blocks - 1e-6), 0.0, lut, ff)
+
+
+def _first(work: Work, dsp: float, fabric: float) -> str:
+    if dsp >= 1:
+        return "dsp"
+    if fabric >= 1:
+        return "fabric"
+    return "adder" if work.matrix.additions else ""
+
+
+def _folded(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    """Strategy `resource`: weights in memory, a row of multipliers used reuse-factor times (nnet_dense_resource.h)."""
+    matrix = work.matrix
+    factor = nearest_reuse(matrix.inputs, matrix.outputs, work.reuse_factor)
+    if factor == 1:
+        return _unrolled(work, conditions, delays)
+    multipliers = ceil(matrix.size / factor)
+    dsp = in_dsp(work.input_bits, work.weight_bits, conditions)
+    per_multiplier = blocks_per_multiplier(work.input_bits, work.weight_bits, conditions.technology)
+    rest = schedule(max(multipliers / matrix.outputs, 1.0), work.accumulator_bits, "dsp", conditions, delays)
+    latency = factor + 1.0 + rest.latency
+    turns = ceil(factor / matrix.inputs)
+    n = work.copies
+    lut = {
+        "folded_control": float(n),
+        "folded_inputs": n * matrix.inputs * work.input_bits,
+        "folded_multipliers": n * multipliers * work.input_bits * (1 if dsp else work.weight_bits / 2),
+        # From three turns on each sum chooses among all multipliers; up to two, they are wired to their sums.
+        "folded_routing": n * matrix.outputs * multipliers * work.accumulator_bits * (turns > DIRECT_TURNS),
+    }
+    ff = {
+        "folded_sums": n * matrix.outputs * work.accumulator_bits,
+        "folded_multipliers": n * multipliers * (work.input_bits + work.weight_bits),
+        "interface": n * matrix.outputs * work.result_bits,
+    }
+    memory = ceil(multipliers * work.weight_bits / 72) * ceil(factor / 512)
+    return Built(latency, float(factor), n * multipliers * per_multiplier * dsp, float(n * memory), lut, ff)
+
+
+def nearest_reuse(inputs: int, outputs: int, wanted: int) -> int:
+    """The reuse factor that hls4ml takes in strategy `resource`: the nearest one that its template can build.
+
+    Valid are divisors of inputs * outputs that divide the inputs, or are a multiple of them (fpga_backend.py,
+    `_validate_reuse_factor`: rf <= n_in, or a multiple of n_in with outputs divisible accordingly).
+    """
+    size = inputs * outputs
+    if wanted <= 1:
+        return 1
+    valid = [f for f in range(1, inputs + 1) if inputs % f == 0]
+    valid += [inputs * k for k in range(2, outputs + 1) if size % (inputs * k) == 0]
+    return min(valid, key=lambda f: (abs(f - wanted), f))
+
+
+def adder_graph_cost(work: Work) -> float:
+    """LUT of a matrix as a graph of shared adders, no multiplier: distributed arithmetic.
+
+    Fitted by this project to 62 matrices traced with alkaid 0.8.2 (residuals 8 %, at most 23 %); trained weights share
+    more than those, evenly drawn. LUT after place and route over that cost is 1.05 +- 0.04 (20 published designs).
+    """
+    matrix = work.matrix
+    inputs = max(matrix.inputs / matrix.block, 1.0)
+    width = work.input_bits + work.weight_bits / 2 + log2(inputs) / 2
+    return 1.05 * 0.80 * float(max(matrix.csd_digits, 1)) ** 0.92 * width
+
+
+def _adder_graph(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    """Strategy `distributed_arithmetic`, and this package's RTL: a pipelined graph of adders, an event every cycle."""
+    matrix = work.matrix
+    terms = matrix.csd_digits / max(matrix.outputs, 1) + 1
+    plan = schedule(terms, work.accumulator_bits, "", conditions, delays)
+    lut = work.copies * adder_graph_cost(work)
+    ff = {"adder_graph": lut * min(plan.latency, STAGES_WITH_TERMS) / 4.0}
+    ff["interface"] = float(work.copies * matrix.outputs * work.result_bits)
+    return Built(float(plan.latency), 1.0, 0.0, 0.0, {"adder_graph": lut}, ff)
+
+
+def _resource_unrolled(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    """Strategy `resource_unrolled`: as `resource`, with the constants in the code, zeros left out, and no memory."""
+    matrix = work.matrix
+    folded = _folded(work, conditions, delays)
+    kept = matrix.nonzero / max(matrix.size, 1)
+    lut = {name: value * (kept if name == "folded_multipliers" else 1.0) for name, value in folded.lut.items()}
+    return Built(folded.latency, folded.interval, float(ceil(folded.dsp * kept)), 0.0, lut, folded.ff)
+
+
+PRODUCTS: dict[Strategy, Callable[[Work, Conditions, Delays], Built]] = {
+    Strategy.LATENCY: _unrolled,
+    Strategy.RESOURCE: _folded,
+    Strategy.RESOURCE_UNROLLED: _resource_unrolled,
+    Strategy.DISTRIBUTED_ARITHMETIC: _adder_graph,
+    Strategy.RTL: _adder_graph,
+}
+
+
+def _rectifier(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    """A comparison with zero; rounding adds an adder, saturation a comparison with the largest value."""
+    n = work.copies * work.elements
+    if work.rounds or work.saturates:
+        lut = {"rounding": n * (work.input_bits + work.result_bits)}
+    else:
+        lut = {"rectifier": n * min(work.input_bits, work.result_bits + 1)}
+    cycles = cycles_of("rectifier", conditions, delays) if work.rounds or work.saturates else 0.0
+    return Built(cycles, 1.0, 0.0, 0.0, lut, {"rectifier": n * work.result_bits * cycles})
+
+
+def _table(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    """A memory for every two elements (two ports); small ones become LUTs."""
+    n = work.copies * work.elements
+    bits = work.table_size * work.table_bits
+    memories = ceil(n / 2) * ceil(bits / BRAM18_BITS) if bits > 1024 else 0
+    lut = {"table_address": n * work.input_bits, "table_in_lut": 0.0 if memories else n * bits / 64}
+    return Built(2.0, 1.0, 0.0, float(memories), lut, {"table_address": n * (work.input_bits + work.result_bits)})
+
+
+def _softmax(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    """Difference to the largest, exponentials by table, their sum, its inverse by table, a product each."""
+    n, copies = work.elements, work.copies
+    levels = ceil(log2(max(n, 2)))
+    fabric = not in_dsp(work.table_bits, work.table_bits, conditions)
+    # On each level of the first tree a comparison and a choice, on each of the second an addition.
+    operations = {"adder": 3 * levels, "softmax": 1, "fabric" if fabric else "dsp": 1}
+    chain = sum(n * delay_of(name, conditions, delays) for name, n in operations.items())
+    latency = float(int(chain / max(conditions.usable, 0.3)))
+    memory = (ceil(n / 2) + 1 if conditions.old_tool else n) * ceil(work.table_size * work.table_bits / BRAM18_BITS)
+    lut = {"softmax": copies * n * 100.0, "fabric_multiplier": copies * n * work.table_bits**2 * fabric}
+    ff = {"softmax": copies * n * work.table_bits * latency, "interface": copies * n * work.result_bits}
+    return Built(latency, 1.0, 0.0 if fabric else copies * n, float(copies * memory), lut, ff)
+
+
+def _pooling(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    plan = schedule(work.operands, work.accumulator_bits or work.input_bits, "", conditions, delays)
+    n = work.copies * work.elements
+    bits = work.accumulator_bits or work.input_bits
+    lut = {"elementwise": n * max(work.operands - 1, 1) * (bits + ADDER_EXTRA)}
+    return Built(plan.latency, 1.0, 0.0, 0.0, lut, {"interface": n * work.result_bits})
+
+
+def _elementwise(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    n = work.copies * work.elements
+    lut = {"elementwise": n * max(work.operands - 1, 1) * (work.input_bits + ADDER_EXTRA)}
+    return Built(0.0, 1.0, 0.0, 0.0, lut, {"interface": n * work.result_bits})
+
+
+def _scale(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    n = work.copies * work.elements
+    dsp = in_dsp(work.input_bits, work.weight_bits, conditions)
+    lut = {
+        "elementwise": n * (work.input_bits + ADDER_EXTRA),
+        "fabric_multiplier": n * work.input_bits * work.weight_bits * (not dsp),
+    }
+    per_multiplier = blocks_per_multiplier(work.input_bits, work.weight_bits, conditions.technology)
+    cycles = cycles_of("dsp" if dsp else "fabric", conditions, delays)
+    return Built(cycles, 1.0, n * per_multiplier * dsp, 0.0, lut, {"interface": n * work.result_bits})
+
+
+def _wiring(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    return Built(0.0, 1.0)
+
+
+BLOCKS: dict[Kind, Callable[[Work, Conditions, Delays], Built]] = {
+    Kind.PRODUCT: _product,
+    Kind.RECTIFIER: _rectifier,
+    Kind.TABLE: _table,
+    Kind.SOFTMAX: _softmax,
+    Kind.POOLING: _pooling,
+    Kind.ELEMENTWISE: _elementwise,
+    Kind.SCALE: _scale,
+    Kind.WIRING: _wiring,
+}

@@ -1,0 +1,323 @@
+"""`ff.estimate`: how big and how fast, before synthesis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from math import hypot, isfinite
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from firmware_flows.errors import FirmwareFlowsError, nearest
+from firmware_flows.estimation.building_blocks import Built
+from firmware_flows.estimation.design import Design, assemble, cost, total_cost
+from firmware_flows.estimation.from_program import known, multiplying_layers, work_of
+from firmware_flows.estimation.parameters import Calibration, Spread, calibration
+from firmware_flows.estimation.result import Estimate, LayerEstimate, Quantity, Stage
+from firmware_flows.estimation.spreads import COVERAGE
+from firmware_flows.estimation.synthesis_ratios import LUT_PER_LOST_DSP
+from firmware_flows.estimation.work import Conditions, Cost, Kind, Multiplier, Strategy, Work
+from firmware_flows.program import Program
+from firmware_flows.targets import Target, find_target
+
+DEFAULT_CLOCK_MHZ = 200.0
+
+TOOLS = ("vivado_hls", "vitis_hls")
+
+WIDENED = 2.0
+"""Factor on the logarithmic width of every interval outside the calibrated domain: a convention, not measured."""
+
+UNCALIBRATED = {
+    Strategy.RESOURCE_UNROLLED: Spread(-1.0, 1.0, 50.0, 0),
+    Strategy.DISTRIBUTED_ARITHMETIC: Spread(-0.5, 0.5, 50.0, 0),
+    Strategy.RTL: Spread(-0.35, 0.25, 50.0, 0),
+}
+"""Logarithmic widths where there are no reports: a judgement. RTL: 8 % residuals of the cost of adder graphs, trained
+weights below it, 4 % from cost to LUT; registers are known to a factor of 1.5 or so."""
+
+
+class EstimateError(FirmwareFlowsError):
+    """A setting of an estimate that cannot be used: which, its value, what is valid."""
+
+    def __init__(self, field: str, value: object, remedy: str) -> None:
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+        super().__init__(f"estimate: {field} = {value!r}: {remedy}")
+
+
+def estimate(
+    program: Program,
+    *,
+    target: str | Target = "xcvu13p-flga2577-2-e",
+    clock_mhz: float | None = None,
+    strategy: str | Mapping[str, str] = "latency",
+    reuse_factor: int | Mapping[str, int] = 1,
+    io: str = "parallel",
+    tool: str = "vitis_hls",
+    tool_version: float = 2023.2,
+    multiplier: str = "auto",
+    target_files: Sequence[str | Path] = (),
+) -> Estimate:
+    """Latency, interval, LUT, FF, DSP and BRAM of a Program as firmware, each with an interval.
+
+    target: a device, part number, board or budget (`firmware-flows targets`). clock_mhz: that of the budget or board if
+    absent. strategy: latency, resource, resource_unrolled, distributed_arithmetic (hls4ml), rtl (this package's own);
+    one, or by layer. reuse_factor: one, or by layer. io: parallel or stream. multiplier: auto, dsp or fabric, as told
+    to the HLS tool. Raises EstimateError or UnknownTargetError with the nearest valid name.
+    """
+    place = target if isinstance(target, Target) else find_target(target, *(Path(f) for f in target_files))
+    return changed(
+        program, place, None, clock_mhz=clock_mhz, strategy=strategy, reuse_factor=reuse_factor, io=io, tool=tool,
+        tool_version=tool_version, multiplier=multiplier,
+    )  # fmt: skip
+
+
+Change = Callable[[Work], Work]
+"""What a network would be with other weights: applied to every layer with multipliers."""
+
+
+def changed(
+    program: Program, place: Target, change: Change | None, *, clock_mhz: float | None,
+    strategy: str | Mapping[str, str], reuse_factor: int | Mapping[str, int], io: str, tool: str, tool_version: float,
+    multiplier: str,
+) -> Estimate:  # fmt: skip
+    """The estimate of a Program whose layers are changed first; see `estimate`."""
+    names = multiplying_layers(program)
+    clock = _clock(clock_mhz, place)
+    strategies = _strategies(strategy, names)
+    reuse = _reuse(reuse_factor, names)
+    conditions = Conditions(
+        clock=1000.0 / clock,
+        technology=place.device.technology,
+        tool=_choice("tool", tool, TOOLS),
+        tool_version=float(tool_version),
+        stream=_choice("io", io.removeprefix("io_"), ("parallel", "stream")) == "stream",
+        multiplier=Multiplier(_choice("multiplier", multiplier, [m.value for m in Multiplier])),
+        dsp_available=place.device.dsp,
+    )
+    work = [
+        replace(
+            (change or _as_it_is)(w), reuse_factor=reuse.get(w.name, 1), strategy=strategies.get(w.name, w.strategy)
+        )
+        if w.kind is Kind.PRODUCT
+        else w
+        for w in _work(program, conditions.stream)
+    ]
+    found = calibration()
+    outside = _outside(work, conditions, found, program)
+    kinds = set(strategies.values()) or {Strategy.LATENCY}
+    settings = {
+        "reuse_factor": reuse, "strategy": {n: s.value for n, s in strategies.items()}, "tool": tool,
+        "tool_version": tool_version, "multiplier": multiplier,
+    }  # fmt: skip
+    return _answer(program.name, place, clock, work, conditions, kinds, found, outside, settings)
+
+
+def _as_it_is(work: Work) -> Work:
+    return work
+
+
+_WORK: WeakKeyDictionary[Program, dict[bool, list[Work]]] = WeakKeyDictionary()
+
+
+def _work(program: Program, stream: bool) -> list[Work]:
+    """The layers as work with reuse 1; counting digits is most of the time, and advice asks many times."""
+    cached = _WORK.setdefault(program, {})
+    if stream not in cached:
+        cached[stream] = work_of(program, {}, {}, stream)
+    return cached[stream]
+
+
+def _answer(
+    name: str, place: Target, clock: float, work: list[Work], conditions: Conditions, kinds: set[Strategy],
+    found: Calibration, outside: list[str], settings: Mapping[str, object],
+) -> Estimate:  # fmt: skip
+    design = assemble(work, conditions, found.delays)
+    total = total_cost(design, found.lut, found.ff)
+    total = replace(total, latency=float(round(total.latency)))
+    widen = WIDENED if outside else 1.0
+    spread = _spreads(kinds, conditions.stream, found)
+    hls = _stage("hls", total, spread, widen)
+    ratios = found.synthesis["resource" if Strategy.RESOURCE in kinds else "latency"]
+    ratio_spread = found.synthesis_spread["resource" if Strategy.RESOURCE in kinds else "latency"]
+    graph = kinds <= {Strategy.RTL, Strategy.DISTRIBUTED_ARITHMETIC}
+    left = _after_synthesis(total, ratios, place.device.dsp, graph)
+    both = {q: s if graph or q not in ratio_spread else _combined(s, ratio_spread[q]) for q, s in spread.items()}
+    synthesis = _stage("synthesis", left, both, widen)
+    stages = (synthesis,) if kinds == {Strategy.RTL} else (hls, synthesis)
+    layers = tuple(
+        _layer(w, b, found, ratios, graph) for w, b in zip(work, design.built, strict=True) if w.kind is not Kind.WIRING
+    )
+    return Estimate(
+        program=name,
+        target=place,
+        clock_mhz=clock,
+        strategy=" + ".join(sorted(k.value for k in kinds)),
+        io="stream" if conditions.stream else "parallel",
+        stages=stages,
+        layers=layers,
+        coverage=COVERAGE,
+        outside=tuple(outside),
+        widened=widen,
+        remarks=tuple(_remarks(total, place, design)),
+        settings=settings,
+    )
+
+
+def _after_synthesis(total: Cost, ratios: Mapping[str, float], available: int, graph: bool) -> Cost:
+    if graph:
+        return total
+    lost = max(total.dsp - available, 0.0)
+    return replace(
+        total,
+        lut=total.lut * ratios["lut"] + lost * LUT_PER_LOST_DSP,
+        ff=total.ff * ratios["ff"],
+        dsp=(total.dsp - lost) * ratios["dsp"],
+        bram=total.bram * ratios["bram"],
+    )
+
+
+def _spreads(kinds: set[Strategy], stream: bool, found: Calibration) -> Mapping[str, Spread]:
+    for strategy, spread in UNCALIBRATED.items():
+        if strategy in kinds:
+            base = found.spread["latency"]
+            return {q: spread if q in ("lut", "ff", "latency") else base[q] for q in base}
+    group = "stream" if stream else "resource" if Strategy.RESOURCE in kinds else "latency"
+    return found.spread[group]
+
+
+def _combined(one: Spread, other: Spread) -> Spread:
+    """Two independent errors one after the other."""
+    return Spread(
+        -hypot(one.low, other.low), hypot(one.high, other.high), max(one.least, other.least), min(one.rows, other.rows)
+    )
+
+
+def _stage(name: str, total: Cost, spread: Mapping[str, Spread], widen: float) -> Stage:
+    def quantity(key: str) -> Quantity:
+        value = float(getattr(total, key))
+        low, high = spread[key].around(value, widen)
+        if key == "interval":
+            low = max(low, 1.0)
+        return Quantity(value, low, high)
+
+    return Stage(
+        name,
+        quantity("latency"),
+        quantity("interval"),
+        quantity("lut"),
+        quantity("ff"),
+        quantity("dsp"),
+        quantity("bram"),
+    )
+
+
+def _layer(work: Work, built: Built, found: Calibration, ratios: Mapping[str, float], graph: bool) -> LayerEstimate:
+    hls = {
+        "lut": cost(built.lut, found.lut),
+        "ff": cost(built.ff, found.ff),
+        "dsp": float(built.dsp),
+        "bram18": built.bram,
+    }
+    names = {"bram18": "bram"}
+    left = {k: v * (1.0 if graph else ratios[names.get(k, k)]) for k, v in hls.items()}
+    strategy = work.strategy.value if work.kind is Kind.PRODUCT else ""
+    return LayerEstimate(
+        work.name, work.layer or work.kind.value, strategy, work.reuse_factor, built.latency, built.interval, hls, left
+    )
+
+
+def _remarks(total: Cost, place: Target, design: Design) -> list[str]:
+    remarks = []
+    if total.dsp > place.device.dsp:
+        remarks.append(
+            f"{total.dsp:,.0f} multipliers want a DSP block and {place.device.name} has {place.device.dsp:,}: "
+            f"logic synthesis will put the others into LUT, about {LUT_PER_LOST_DSP:.0f} each"
+        )
+    return remarks
+
+
+def _outside(work: list[Work], conditions: Conditions, found: Calibration, program: Program) -> list[str]:
+    """Sentences about what the reports of the calibration do not have."""
+    reasons = []
+    products = [w for w in work if w.kind is Kind.PRODUCT]
+    area = found.domain
+    if conditions.stream:
+        reasons.append("io_stream: few reports, of convolutional networks")
+    for strategy in sorted({w.strategy for w in products} & set(UNCALIBRATED)):
+        reasons.append(f"strategy {strategy.value}: no vendor report of it, costs from counting adders")
+    if conditions.technology not in area["technologies"]:
+        reasons.append(f"technology {conditions.technology}: reports are of {', '.join(area['technologies'])}")
+    low, high = area["clock_ns"]
+    if not low - 1e-6 <= conditions.clock <= high + 1e-6:
+        reasons.append(
+            f"clock {1000 / conditions.clock:.0f} MHz: reports are of {1000 / high:.0f} to {1000 / low:.0f} MHz"
+        )
+    for work_of_layer in products:
+        size = work_of_layer.matrix.size
+        largest = area["products_resource"][1] if work_of_layer.strategy is Strategy.RESOURCE else area["products"][1]
+        if size > largest:
+            reasons.append(f"layer {work_of_layer.name!r}: {size:,} products, in the reports at most {largest:,}")
+        for name in ("input_bits", "weight_bits"):
+            bits = getattr(work_of_layer, name)
+            if bits > area[name][1]:
+                reasons.append(f"layer {work_of_layer.name!r}: {name} {bits}, in the reports at most {area[name][1]}")
+        if work_of_layer.copies > 1:
+            reasons.append(f"layer {work_of_layer.name!r}: {work_of_layer.copies} positions in parallel, in no report")
+    if len(products) > area["layers"]:
+        reasons.append(f"{len(products)} layers with weights, in the reports at most {area['layers']}")
+    reasons += [
+        f"layer {x.name!r}: kind {x.kind} is taken as one operation per element" for x in program.layers if not known(x)
+    ]
+    return list(dict.fromkeys(reasons))
+
+
+def _clock(clock_mhz: float | None, place: Target) -> float:
+    clock = clock_mhz if clock_mhz is not None else place.clock_mhz or DEFAULT_CLOCK_MHZ
+    if isinstance(clock, bool) or not isinstance(clock, int | float) or not isfinite(clock) or not 1 <= clock <= 2000:
+        raise EstimateError("clock_mhz", clock_mhz, "wanted a number from 1 to 2000")
+    return float(clock)
+
+
+def _strategies(strategy: str | Mapping[str, str], names: list[str]) -> dict[str, Strategy]:
+    valid = [s.value for s in Strategy]
+    if isinstance(strategy, str):
+        return dict.fromkeys(names, Strategy(_choice("strategy", strategy.lower(), valid)))
+    for name in strategy:
+        if name not in names:
+            raise EstimateError("strategy", name, f"no such layer with multipliers, {nearest(name, names)}")
+    return {n: Strategy(_choice(f"strategy of {n!r}", strategy.get(n, "latency"), valid)) for n in names}
+
+
+def _reuse(reuse_factor: int | Mapping[str, int], names: list[str]) -> dict[str, int]:
+    if isinstance(reuse_factor, Mapping):
+        for name in reuse_factor:
+            if name not in names:
+                raise EstimateError("reuse_factor", name, f"no such layer with multipliers, {nearest(name, names)}")
+    found = (
+        {n: reuse_factor.get(n, 1) for n in names}
+        if isinstance(reuse_factor, Mapping)
+        else dict.fromkeys(names, reuse_factor)
+    )
+    for factor in [*found.values(), *([] if isinstance(reuse_factor, Mapping) else [reuse_factor])]:
+        if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
+            raise EstimateError("reuse_factor", factor, "it must be a whole number of 1 or more")
+    return found
+
+
+def _choice(name: str, value: str, valid: Sequence[str]) -> str:
+    if value not in valid:
+        raise EstimateError(name, value, nearest(str(value), valid))
+    return value
+
+
+@lru_cache(maxsize=1)
+def calibrated_domain() -> str:
+    """One sentence on what the calibration rests on."""
+    area, source = calibration().domain, calibration().source
+    return (
+        f"{source['judged']} reports of networks and {source['resource']} of single layers; "
+        f"{', '.join(area['technologies'])}, {1000 / area['clock_ns'][1]:.0f} to {1000 / area['clock_ns'][0]:.0f} MHz"
+    )

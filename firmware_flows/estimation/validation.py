@@ -1,0 +1,314 @@
+"""The document of the validation: what was held out, what came of it, the worst cases and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from firmware_flows.estimation.parameters import QUANTITIES, Calibration
+from firmware_flows.estimation.spreads import Judged, covered
+from firmware_flows.estimation.synthesis_ratios import coverage_of_ratios
+from firmware_flows.estimation.work import Kind
+
+if TYPE_CHECKING:
+    from firmware_flows.estimation.fit import Data
+
+TARGETS = {
+    "latency": "1 cycle or 10 %",
+    "lut": "20 %",
+    "ff": "25 %",
+    "dsp": "5 or 10 %",
+}
+
+REASONS = {
+    "v_2636fb65": "probably weights and sums are far narrower than the types in the source (sums of 24 bits, most"
+    " weights powers of two): the report counts 4 to 8 LUT a term, every other report 16 to 38",
+    "v_ddd9d253": "slowest speed grade at 5 ns, timing missed by 1 ns in the report itself; 11 cycles in a layer"
+    " whose sums have 5 terms on average",
+    "v_19f2870a": "the back end wraps the network in a kernel with streams at both ends; their"
+    " cycles are in the report",
+    "v_4f1a7019": "accumulators declared with 64 bits: rectifiers on 64 bits take cycles that are not modelled",
+    "v_bcc0c68b": "5.6 times the bits of all products are in registers, in no other report more than 2.3 times",
+}
+"""Why, for rows that stand out; by row."""
+
+MNIST = "196x56-56x64-64x32-32x10"
+MNIST_REASON = (
+    "a layer of 10,976 products takes 48 cycles whatever the reuse factor or multiplier, where its sum needs 7:"
+    " the only network with a layer this large, so no rule can be fitted and tested"
+)
+
+
+def document(
+    data: Data,
+    found: Calibration,
+    judged: Mapping[str, Sequence[Judged]],
+    compared: Sequence[Mapping[str, Any]] | None,
+) -> str:
+    """The text of docs/estimation.md."""
+    latency = judged["latency"]
+    lines = [
+        "# Estimates before synthesis",
+        "",
+        "`ff.estimate(program, target=..., clock_mhz=..., strategy=..., reuse_factor=..., io=...)` and"
+        " `firmware-flows estimate` say how big and how fast a Program will be as firmware, each"
+        " number with an interval"
+        " that is meant to hold 80 % of the cases, for two stages: what the HLS report will say, and what logic"
+        " synthesis will leave. This page is written by the fit"
+        " (`python -m firmware_flows.estimation.fit FOLDER --write`) and says how far to trust them.",
+        "",
+        *_model(found),
+        *_held_out(data, latency, found),
+        *_families(latency),
+        *_worst(latency),
+        *_synthesis(data),
+        *_others(judged),
+        *_comparison(latency, compared),
+        *_limits(data, found),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _model(found: Calibration) -> list[str]:
+    return [
+        "## How it counts",
+        "",
+        "- A constant without digits in canonical-signed-digit form costs nothing, one digit is a shift, two are one"
+        " adder, three or more are a multiplier, shared where one input meets the same constant"
+        " twice. With the exact weights"
+        " of 14 published single-layer networks this gives the DSP count of the report within 10 %, in 9 of them within"
+        " 1 %, with no fitted number. Under `auto` a multiplier goes to a DSP block when both operands together have 21"
+        " bits; wider operands than the block's take several.",
+        "- Every non-zero constant is a term of a sum: an adder of W bits is W + 7 LUT in an HLS report.",
+        "- Latency: operations are chained within the usable part of a cycle, layer by layer; between layers comes a"
+        " delay of its own. A reuse factor allows `ceil(products / reuse) - zeros // reuse` multipliers (hls4ml's own"
+        " limit), and they take turns only when there are more products than that.",
+        "- Fitted are nine delays (in 7-series nanoseconds, with one factor for UltraScale+) and one"
+        " weight for each kind"
+        " of LUT and FF, all drawn to physical values. The form of the model was chosen by people who had seen the"
+        " table; the figures below test its numbers on networks that the fit had not seen, not the choice of its form.",
+        "",
+        "| delay | ns (7 series) | | LUT per | weight | | FF per | weight |",
+        "|---|---|---|---|---|---|---|---|",
+        *_columns(found),
+        "",
+    ]
+
+
+def _columns(found: Calibration) -> list[str]:
+    columns = [[(n, f"{v:.3g}") for n, v in sorted(t.items())] for t in (found.delays, found.lut, found.ff)]
+    longest = max(len(c) for c in columns)
+    padded = [c + [("", "")] * (longest - len(c)) for c in columns]
+    return ["| " + " | | ".join(f"{a} | {b}" for a, b in row) + " |" for row in zip(*padded, strict=True)]
+
+
+def relative(judged: Sequence[Judged], quantity: str) -> list[float]:
+    """Absolute errors relative to what was measured, at least one unit."""
+    return [
+        abs(getattr(j.estimate, quantity) - getattr(j.row.measured, quantity))
+        / max(getattr(j.row.measured, quantity), 1.0)
+        for j in judged
+    ]
+
+
+def absolute(judged: Sequence[Judged], quantity: str) -> list[float]:
+    """Absolute errors."""
+    return [abs(getattr(j.estimate, quantity) - getattr(j.row.measured, quantity)) for j in judged]
+
+
+def reached(judged: Sequence[Judged], quantity: str) -> float:
+    """Share of rows within what is wanted of the median row (TARGETS)."""
+    allowed = {"latency": (1.0, 0.10), "lut": (0.0, 0.20), "ff": (0.0, 0.25), "dsp": (5.0, 0.10)}[quantity]
+    pairs = zip(absolute(judged, quantity), relative(judged, quantity), strict=True)
+    return sum(a <= allowed[0] or r <= allowed[1] for a, r in pairs) / len(judged)
+
+
+def _held_out(data: Data, judged: Sequence[Judged], found: Calibration) -> list[str]:
+    lines = [
+        "## Networks that the fit had not seen",
+        "",
+        f"{len(judged)} HLS reports of networks in the latency strategy with parallel input and"
+        f" output, of quality A and"
+        f" A-, from {len({j.row.repository for j in judged})} repositories. A family is a sequence of"
+        f" layer sizes, whatever"
+        " the weights, types, tools and devices: the jet tagger of five repositories is one family. Each family was"
+        " estimated by a fit without it. Intervals of a family come from the errors of the other families.",
+        "",
+        "| | median error | absolute | wanted of the median row | rows within it | interval holds |"
+        " interval, of the estimate |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for quantity in QUANTITIES:
+        inside = covered(judged, quantity)
+        spread = found.spread["latency"][quantity]
+        low, high = spread.around(1e9)
+        within = f"{reached(judged, quantity):.0%}" if quantity in TARGETS else ""
+        lines.append(
+            f"| {_NAMES[quantity]} | {median(relative(judged, quantity)):.1%} |"
+            f" {median(absolute(judged, quantity)):,.1f} |"
+            f" {TARGETS.get(quantity, '')} | {within} | {sum(inside) / len(inside):.0%} |"
+            f" {low / 1e9 - 1:+.0%} to {high / 1e9 - 1:+.0%}, at least ±{spread.least:g} |"
+        )
+    lines += ["", _verdict(judged), ""]
+    if data.left_out:
+        lines += [
+            "Left out, though of that quality: " + "; ".join(f"`{n}` ({why})" for n, why in data.left_out) + ".",
+            "",
+        ]
+    return lines
+
+
+def _verdict(judged: Sequence[Judged]) -> str:
+    parts = []
+    for quantity, wanted in TARGETS.items():
+        share = reached(judged, quantity)
+        parts.append(f"{_NAMES[quantity]} {'reached' if share >= 0.5 else 'NOT reached'} ({wanted})")
+    outside = []
+    for quantity in QUANTITIES:
+        inside = covered(judged, quantity)
+        share = sum(inside) / len(inside)
+        if not 0.75 <= share <= 0.90:
+            outside.append(f"{_NAMES[quantity]} {share:.0%}")
+    text = "Wanted of the median row: " + ", ".join(parts) + "."
+    text += " Intervals hold 75 to 90 %" + (f", except {', '.join(outside)}." if outside else " for every quantity.")
+    return text
+
+
+def _families(judged: Sequence[Judged]) -> list[str]:
+    lines = ["| family held out | reports | latency | LUT | FF | DSP |", "|---|---|---|---|---|---|"]
+    for family, count in Counter(j.row.family for j in judged).most_common():
+        rows = [j for j in judged if j.row.family == family]
+        values = [f"{median(relative(rows, q)):.0%}" for q in ("latency", "lut", "ff", "dsp")]
+        lines.append(f"| {family} | {count} | {' | '.join(values)} |")
+    return [*lines, ""]
+
+
+def _worst(judged: Sequence[Judged]) -> list[str]:
+    lines = [
+        "### The worst cases",
+        "",
+        "| report | network, device, clock, reuse | quantity | report | estimate | why |",
+        "|---|---|---|---|---|---|",
+    ]
+    shown: set[str] = set()
+    for quantity in ("latency", "lut", "ff", "dsp"):
+        ranked = sorted(judged, key=lambda j: -abs(j.error(quantity)))
+        for each in ranked[:5]:
+            reason = (
+                MNIST_REASON if each.row.family == MNIST and quantity == "latency" else REASONS.get(each.row.name, "")
+            )
+            if reason and reason in shown:
+                reason = "as above"
+            shown.add(reason)
+            lines.append(
+                f"| `{each.row.name}` | {_conditions(each)} | {_NAMES[quantity]} |"
+                f" {getattr(each.row.measured, quantity):,.0f} | {getattr(each.estimate, quantity):,.0f} |"
+                f" {reason or 'not understood'} |"
+            )
+    return [*lines, ""]
+
+
+def _conditions(each: Judged) -> str:
+    row = each.row
+    factors = sorted({w.reuse_factor for w in row.work if w.kind is Kind.PRODUCT})
+    return f"{row.family}, {row.device}, {row.conditions.clock:g} ns, {'/'.join(map(str, factors))}"
+
+
+def _synthesis(data: Data) -> list[str]:
+    lines = [
+        "## From the HLS report to logic synthesis",
+        "",
+        "Ratios from designs with both reports, by repository held out; designs with more"
+        " multipliers than the device has"
+        " DSP blocks are apart (each lost multiplier becomes about 75 LUT, from one design).",
+        "",
+        "| strategy | | median error of the ratio | interval holds | designs |",
+        "|---|---|---|---|---|",
+    ]
+    for strategy in ("latency", "resource"):
+        pairs = [p for p in data.pairs if p.strategy == strategy]
+        for quantity, (error, inside, count) in coverage_of_ratios(pairs).items():
+            lines.append(f"| {strategy} | {_NAMES[quantity]} | {error:.0%} | {inside:.0%} | {count} |")
+    return [*lines, ""]
+
+
+def _others(judged: Mapping[str, Sequence[Judged]]) -> list[str]:
+    lines = [
+        "## Other strategies",
+        "",
+        "Resource: a sweep of single dense layers, one number of inputs held out at a time. Stream: networks, mostly"
+        " convolutional, by family held out; few and different, so the intervals are wide.",
+        "",
+        "| | | median error | interval holds | reports |",
+        "|---|---|---|---|---|",
+    ]
+    for group in ("resource", "stream"):
+        for quantity in QUANTITIES:
+            rows = judged[group]
+            inside = covered(rows, quantity)
+            lines.append(
+                f"| {group} | {_NAMES[quantity]} | {median(relative(rows, quantity)):.0%} |"
+                f" {sum(inside) / len(inside):.0%} | {len(rows)} |"
+            )
+    return [
+        *lines,
+        "",
+        "`resource_unrolled`, `distributed_arithmetic` and `rtl` have no vendor report in the table."
+        " Their estimates count"
+        " adders and say that they are outside the calibrated domain; their intervals are a"
+        " judgement, not a measurement.",
+        "",
+    ]
+
+
+def _comparison(judged: Sequence[Judged], compared: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    lines = ["## Beside rule4ml", ""]
+    if not compared:
+        return [*lines, "Not compared in this run (`--rule4ml FILE`, made by `benchmarks/rule4ml_comparison.py`).", ""]
+    theirs = {entry["row"]: entry for entry in compared if "error" not in entry}
+    ours = [j for j in judged if j.row.name in theirs]
+    lines += [
+        f"rule4ml {compared[0].get('version', '')} on the {len(ours)} rows of the table above inside"
+        f" its domain (dense networks,"
+        " its boards; where the part is another one, its nearest board and the counts that it gives"
+        " as shares are turned"
+        " back with that board). Ours are the held-out estimates; whether its training saw these"
+        " networks is not known.",
+        "",
+        "| | rule4ml, median error | this package, median error |",
+        "|---|---|---|",
+    ]
+    for quantity in ("latency", "interval", "lut", "ff", "dsp", "bram"):
+        errors = [
+            abs(theirs[j.row.name][quantity] - getattr(j.row.measured, quantity))
+            / max(getattr(j.row.measured, quantity), 1.0)
+            for j in ours
+            if quantity in theirs[j.row.name]
+        ]
+        if errors:
+            lines.append(f"| {_NAMES[quantity]} | {median(errors):.0%} | {median(relative(ours, quantity)):.0%} |")
+    refused = Counter(str(entry["error"]) for entry in compared if "error" in entry)
+    lines += ["", *(f"{count} rows not estimated by rule4ml: {reason}." for reason, count in refused.items())]
+    return [*lines, ""]
+
+
+def _limits(data: Data, found: Calibration) -> list[str]:
+    area = found.domain
+    return [
+        "## Where it does not reach",
+        "",
+        f"Calibrated for {', '.join(area['technologies'])}, {1000 / area['clock_ns'][1]:.0f} to"
+        f" {1000 / area['clock_ns'][0]:.0f} MHz, at most {area['layers']} dense layers of at most"
+        f" {area['products'][1]:,}"
+        f" products, inputs to {area['input_bits'][1]} and weights to {area['weight_bits'][1]} bits, reuse factors to"
+        f" {area['reuse_factor'][1]}. Outside it the estimate names what is outside and doubles the"
+        f" logarithmic width of"
+        " every interval, which is a convention. Nothing is known of the clock that is reached after place and route:"
+        " cycles are those at the clock asked for.",
+        "",
+    ]
+
+
+_NAMES = {"latency": "latency", "interval": "interval", "lut": "LUT", "ff": "FF", "dsp": "DSP", "bram": "BRAM18"}
