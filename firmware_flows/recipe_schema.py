@@ -76,6 +76,23 @@ class SynthesisSettings(Section):
     timeout: float = Field(default=3600.0, gt=0.0, description="seconds that a single call of a tool may take")
 
 
+class BudgetSettings(Section):
+    """What the firmware may take; `firmware-flows check` fails beyond it. What is absent is the whole device's."""
+
+    name: str | None = Field(default=None, description="a budget that `firmware-flows targets` lists")
+    form: Literal["hls", "rtl"] | None = Field(default=None, description="whose numbers; absent: rtl if there is RTL")
+    estimate: Literal["high", "middle", "low"] = Field(
+        default="high", description="which end of an estimate must fit, where nothing was measured"
+    )
+    latency_ns: float | None = Field(default=None, gt=0.0, description="from the first input to the last output")
+    latency_cycles: int | None = Field(default=None, ge=0, description="the same in clock cycles; comes first")
+    interval_cycles: int | None = Field(default=None, ge=1, description="clock cycles from an event to the next")
+    lut: int | None = Field(default=None, ge=0, description="look-up tables")
+    ff: int | None = Field(default=None, ge=0, description="flip-flops")
+    dsp: int | None = Field(default=None, ge=0, description="multiplier blocks")
+    bram18: int | None = Field(default=None, ge=0, description="block memories of 18 Kbit")
+
+
 class VerificationSettings(Section):
     """Which events the forms are compared on."""
 
@@ -104,6 +121,7 @@ class RecipeSettings(Section):
     rtl: RtlSettings | None = Field(default=None, description="RTL of the network; absent: none is written")
     synthesize: SynthesisSettings | None = Field(default=None, description="synthesis of the RTL; absent: none is made")
     verification: VerificationSettings = Field(default=VerificationSettings(), description="the comparison")
+    budget: BudgetSettings = Field(default=BudgetSettings(), description="what the firmware may take")
     floors: dict[str, float] = Field(
         default_factory=dict, description="smallest accepted metric, e.g. bit-accurate.accuracy: 0.6"
     )

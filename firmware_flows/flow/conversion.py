@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from firmware_flows.program import Program
 
 
+PORT_METADATA = ("features", "units", "scale", "offset", "mean", "std", "target", "target_unit", "ports")
+"""Keys of a data set's metadata that describe the ports of the network."""
+
+
 def _inputs(run: Run) -> dict[str, Any]:
     return {
         "name": run.recipe.name,
         "input_type": run.recipe.settings.input_type,
         "hls": run.recipe.hls.model_dump(mode="json", exclude={"csim"}),
         "classes": list(class_names(run)),
+        "ports": port_metadata(run),
     }
 
 
@@ -32,7 +37,7 @@ def _perform(run: Run) -> Outcome:
     load_tensorflow()
     observer.progress("lowering the network", 0, 1)
     network = quantization.load_keras(run.path(QUANTIZED))
-    metadata = {"recipe": run.recipe.name, "classes": list(class_names(run))}
+    metadata = {"recipe": run.recipe.name, "classes": list(class_names(run)), **port_metadata(run)}
     program = ff.lower(network, run.recipe.settings.input_type, metadata)
     program = replace(program, name=run.recipe.name)
     program.save(run.path(PROGRAM))
@@ -71,6 +76,13 @@ def class_names(run: Run) -> tuple[str, ...]:
         record = run.workspace.record("data")
         names = record.results.get("metadata", {}).get("classes", ()) if record else ()
     return tuple(str(name) for name in names)
+
+
+def port_metadata(run: Run) -> dict[str, Any]:
+    """What the data set says of its features and target (names, units, scales), for the interface documents."""
+    record = run.workspace.record("data")
+    metadata = record.results.get("metadata", {}) if record else {}
+    return {key: metadata[key] for key in PORT_METADATA if key in metadata}
 
 
 STAGE = Stage("convert", ("data", "train"), _inputs, _perform, lambda recipe: ("train", "convert"))

@@ -294,7 +294,7 @@ def _training(facts: Facts) -> Section | None:
                     f"{best[key]:.4f}" if key in best else ""
                     for key in ("loss", "val_loss", "accuracy", "val_accuracy")
                 ),
-                f"{found['seconds']:.0f}",
+                f"{found['seconds']:.0f}" if "seconds" in found else "",
                 str(found["seed"]),
             )
         )

@@ -76,7 +76,7 @@ def test_models_loaded_together_compute_their_own_bits(package: Path) -> None:
     done = _test(package)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("PASS") == 3
-    assert "PASS lib64/Tagger_v1: 200 events" in done.stdout
+    assert "PASS Tagger_v1: 200 events" in done.stdout
 
 
 def test_only_the_two_names_of_the_interface_are_exported(package: Path) -> None:
@@ -99,7 +99,7 @@ def test_models_that_do_answer_for_each_other_are_noticed(package: Path, tmp_pat
         cwd=mixed, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "FAIL lib64/Tagger_v1: event 0, output 0, element" in done.stdout
+    assert "FAIL Tagger_v1: event 0, output 0, element" in done.stdout
 
 
 def test_one_flipped_bit_of_the_vectors_fails(package: Path, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_one_flipped_bit_of_the_vectors_fails(package: Path, tmp_path: Path) -> 
     vectors.write_text("\n".join(lines) + "\n")
     done = _test(flipped)
     assert done.returncode != 0
-    assert "FAIL lib64/Tagger_v0: event 99, output 0, element 3" in done.stdout
+    assert "FAIL Tagger_v0: event 99, output 0, element 3" in done.stdout
 
 
 def test_a_missing_model_and_cut_vectors_are_errors(package: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 // Compares every output of every golden event, bit by bit. Written by firmware-flows.
-//     bench INPUT.hex ... OUTPUT.hex ...     one file a port, in the order of the ports
+//     bench INPUT.hex ... OUTPUT.hex ...     one file a port, in the order of the ports; without arguments,
+//                                            inputs_PORT.hex and outputs_PORT.hex of the current directory
 // Ends with 0 if all bits are equal, 1 if one differs, 2 if a file cannot be read.
 
 #include <cmath>
@@ -53,14 +54,17 @@ std::vector<std::int64_t> read(const std::string& path, const Port& port) {
 
 int main(int argc, char** argv) try {
     using namespace bench;
-    if (argc != int(1 + input_count + output_count)) throw std::runtime_error("give one file for each of the ports");
+    if (argc > 1 && argc != int(1 + input_count + output_count))
+        throw std::runtime_error("give one file for each of the ports");
     std::vector<std::vector<std::int64_t>> given, expected, found;
     std::size_t events = 0;
     for (std::size_t p = 0; p < input_count + output_count; ++p) {
         const Port& port = p < input_count ? inputs[p] : outputs[p - input_count];
-        (p < input_count ? given : expected).push_back(read(argv[1 + p], port));
+        const std::string path =
+            argc > 1 ? argv[1 + p] : (p < input_count ? "inputs_" : "outputs_") + std::string(port.name) + ".hex";
+        (p < input_count ? given : expected).push_back(read(path, port));
         const std::size_t count = (p < input_count ? given : expected).back().size() / port.elements;
-        if (p && count != events) throw std::runtime_error(std::string(argv[1 + p]) + " holds another number of events");
+        if (p && count != events) throw std::runtime_error(path + " holds another number of events");
         events = count;
     }
     for (std::size_t p = 0; p < output_count; ++p) found.emplace_back(events * outputs[p].elements);

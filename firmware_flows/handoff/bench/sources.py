@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 
 from firmware_flows.errors import InputError
 from firmware_flows.handoff.cpp import namespace_of
+from firmware_flows.handoff.interface.from_hls import Variable
 from firmware_flows.program import Program
 from firmware_flows.rtl.ports import Port, ports_of
 
@@ -33,6 +35,48 @@ namespace bench {{
 }}  // namespace bench
 """
 
+# the top function itself, as the vendors' C and RTL simulation call it: C++11, no threads
+_VENDOR = """
+#include <map>
+
+#ifdef WEIGHTS_OF_HEADERS
+// with g++: the weights that synthesis takes, which are those of the headers, not those of the text files
+#include "ap_fixed.h"
+#include "ap_int.h"
+#include "hls_stream.h"
+#define __SYNTHESIS__
+#include "{source}"
+#else
+#include "{header}"
+namespace nnet {{
+bool trace_enabled = false;
+std::map<std::string, void*>* trace_outputs = nullptr;
+std::size_t trace_type_size = sizeof(double);
+}}  // namespace nnet
+#endif
+
+namespace bench {{
+
+template <class T> T number(std::int64_t mantissa) {{
+    T value = 0;
+    value.range() = mantissa;
+    return value;
+}}
+
+template <class T> std::int64_t mantissa(const T& value, const Port& port) {{
+    std::uint64_t bits = value.range().to_uint64();
+    if (port.is_signed && bits >> (port.width - 1) & 1) bits -= std::uint64_t(1) << (port.width - 1) << 1;
+    return std::int64_t(bits);
+}}
+
+{run}std::size_t events) {{
+    for (std::size_t event = 0; event < events; ++event) {{
+{body}
+    }}
+}}
+}}  // namespace bench
+"""
+
 _EMULATOR = """
 #include "{header}"
 
@@ -54,6 +98,53 @@ def hls_bench(program: Program, simulation: str) -> str:
         if port.type.width - port.type.signed > FLOAT_BITS:
             raise InputError(f"input {port.port!r} has {port.type.width} bits, more than this test bench takes")
     return _bench(program, "HLS C++", _HLS.format(simulation=simulation, run=_RUN))
+
+
+def vendor_bench(program: Program, header: str, top: str, variables: Sequence[Variable], *, stream: bool) -> str:
+    """For C simulation and RTL co-simulation by Vitis and Vivado HLS: fails when a bit differs, as hls4ml's does not.
+
+    header: path of the project's header, as the source is to include it, and beside it the C++ file; variables: of the
+    top function `top`. g++ compiles it too, together with that C++ file, or alone with WEIGHTS_OF_HEADERS defined.
+    """
+    names = [v.name for v in variables]
+    lines: list[str] = []
+    inputs, outputs = ports_of(program)
+    for k, (port, variable) in enumerate(zip((*inputs, *outputs), variables, strict=True)):
+        entering, p = k < len(inputs), k if k < len(inputs) else k - len(inputs)
+        element = f"{variable.type}::value_type" if stream else variable.type
+        value = f"number<{element}>(given[{p}][event * {port.size} + i])"
+        if not stream:
+            lines.append(f"{variable.type} {variable.name}[{port.size}];")
+            if entering:
+                lines.append(f"for (std::size_t i = 0; i < {port.size}; ++i) {variable.name}[i] = {value};")
+            continue
+        lines.append(f'hls::stream<{variable.type}> {variable.name}("{variable.name}");')
+        if entering:
+            lines += [
+                f"for (std::size_t i = 0; i < {port.size};) {{",
+                f"    {variable.type} word;",
+                f"    for (std::size_t j = 0; j < {variable.type}::size; ++j, ++i) word[j] = {value};",
+                f"    {variable.name}.write(word);",
+                "}",
+            ]
+    lines.append(f"{top}({', '.join(names)});")
+    for p, (port, variable) in enumerate(zip(outputs, variables[len(inputs) :], strict=True)):
+        target = f"found[{p}][event * {port.size} + i] = mantissa"
+        if not stream:
+            lines.append(f"for (std::size_t i = 0; i < {port.size}; ++i) {target}({variable.name}[i], outputs[{p}]);")
+            continue
+        lines += [
+            f"for (std::size_t i = 0; i < {port.size};) {{",
+            f'    if ({variable.name}.empty()) throw std::runtime_error("{variable.name} has too few words");',
+            f"    {variable.type} word = {variable.name}.read();",
+            f"    for (std::size_t j = 0; j < {variable.type}::size; ++j, ++i) {target}(word[j], outputs[{p}]);",
+            "}",
+            f'if (!{variable.name}.empty()) throw std::runtime_error("{variable.name} has too many words");',
+        ]
+    body = "\n".join(" " * 8 + line for line in lines)
+    return _bench(
+        program, "HLS top function", _VENDOR.format(header=header, source=f"{header[:-1]}cpp", run=_RUN, body=body)
+    )
 
 
 def emulator_bench(program: Program, header: str, namespace: str | None = None) -> str:

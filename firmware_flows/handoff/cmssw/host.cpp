@@ -30,7 +30,8 @@ std::vector<std::size_t> sizes(std::istringstream& line) {
 }
 
 Golden read(const std::string& name, const std::string& file) {
-    Golden golden{name, hls4mlEmulator::ModelLoader(name).load_model(), {}, {}, {}};
+    // a message names the library, wherever it lies
+    Golden golden{name.substr(name.rfind('/') + 1), hls4mlEmulator::ModelLoader(name).load_model(), {}, {}, {}};
     std::ifstream stream(file);
     std::string text, word;
     if (!std::getline(stream, text)) throw std::runtime_error(file + " is missing or empty");

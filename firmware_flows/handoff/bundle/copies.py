@@ -1,0 +1,55 @@
+"""Copies of an HLS project and of an RTL design without what a machine, a moment or a build left in them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firmware_flows.handoff.golden import Golden, write_tb_data
+
+if TYPE_CHECKING:
+    from firmware_flows.hls import Project
+    from firmware_flows.rtl import Design
+
+_BUILT = re.compile(r".*_prj|simulation/.*\.so|.*\.o|.*\.log")
+"""What compilers and vendors' tools leave in a project."""
+
+
+def copy_project(project: Project, directory: Path, golden: Golden) -> None:
+    """The project, with the golden vectors where hls4ml's own test bench reads them."""
+    for path in sorted(project.directory.rglob("*")):
+        name = path.relative_to(project.directory)
+        parts = [name.as_posix(), *(p.as_posix() for p in name.parents)]
+        if path.is_file() and not any(_BUILT.fullmatch(part) for part in parts):
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, directory / name)
+    _settle(directory, project.program.digest[:8])
+    write_tb_data(golden, directory / "tb_data")
+
+
+def _settle(directory: Path, stamp: str) -> None:
+    """hls4ml writes where the project lay, and a stamp drawn at random, which only names a library."""
+    path = directory / "hls4ml_config.yml"
+    text = re.sub(r"^OutputDir: .*$", "OutputDir: .", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    path.write_text(text, encoding="utf-8")
+    drawn = re.search(r"^Stamp: '?([0-9a-f]{8})'?$", text, re.MULTILINE)
+    for file in sorted(p for p in directory.iterdir() if p.is_file() and drawn is not None):
+        content = file.read_bytes()
+        if drawn is not None and drawn[1].encode() in content and file.suffix != ".ffp":
+            file.write_bytes(content.replace(drawn[1].encode(), stamp.encode()))
+
+
+def copy_design(design: Design, directory: Path) -> None:
+    """Sources, test bench, constraints, scripts and description of a design."""
+    names = [*design.sources, Path("README.txt"), Path("design.json")]
+    names += [
+        path.relative_to(design.directory)
+        for folder in ("testbench", "constraints", "scripts")
+        for path in sorted((design.directory / folder).iterdir())
+        if path.is_file()
+    ]
+    for name in names:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(design.directory / name, directory / name)

@@ -1,0 +1,52 @@
+"""The manifest of a bundle: what it is, what it was made from, and the SHA-256 of every file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from firmware_flows.errors import InputError
+from firmware_flows.files import hash_file
+
+FORMAT = 1
+KIND = "firmware-flows bundle"
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+
+
+class BundleError(InputError):
+    """A directory that is no bundle, or whose manifest cannot be read."""
+
+
+def files_below(directory: Path) -> list[str]:
+    """Names of all files, sorted, relative to `directory`."""
+    return sorted(p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file())
+
+
+def write_manifest(directory: Path, facts: dict[str, Any]) -> None:
+    """manifest.json with the hash of every other file, then SHA256SUMS, as sha256sum reads it, with the manifest's."""
+    hashes = {name: hash_file(directory / name) for name in files_below(directory)}
+    document = {"format": FORMAT, "kind": KIND, **facts, "files": hashes}
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    (directory / MANIFEST).write_text(text, encoding="utf-8")
+    sums = {**hashes, MANIFEST: hash_file(directory / MANIFEST)}
+    (directory / SUMS).write_text("".join(f"{h}  {n}\n" for n, h in sorted(sums.items())), encoding="utf-8")
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Raises BundleError."""
+    path = directory / MANIFEST
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["kind"] != KIND:
+            raise KeyError("kind")
+        if document["format"] > FORMAT:
+            raise BundleError(f"{directory} was written by a newer version: upgrade firmware-flows")
+        for key in ("name", "program", "files", "vectors"):
+            document[key]
+    except FileNotFoundError:
+        raise BundleError(f"{directory} is no bundle: it has no {MANIFEST}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{path} is damaged ({error!r}): get the bundle again") from None
+    return dict(document)
