@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 import threading
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from firmware_flows import __version__
 from firmware_flows.events import Events
-from firmware_flows.files import write_json
+from firmware_flows.files import replace_directory, write_json
 from firmware_flows.hls import bridge, simulation, vendor
 from firmware_flows.hls.compiler import compile_library
 from firmware_flows.hls.errors import HlsConversionError, HlsSettingsError, ProjectError
@@ -218,7 +217,7 @@ def write_project(
     try:
         temporary.chmod(0o755)
         _write(program, plan, settings, temporary, path)
-        _replace_directory(temporary, path)
+        replace_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Project(path, program, settings, plan)
@@ -314,19 +313,3 @@ def _description(program: Program, plan: Plan, settings: Settings) -> dict[str, 
         "outputs": [port.name for port in plan.outputs],
         "layers": {traced.layer: traced.node for traced in plan.traced},
     }
-
-
-def _replace_directory(temporary: Path, path: Path) -> None:
-    """Put the new directory in place of an old one, which is moved aside first and deleted last."""
-    if not path.exists():
-        os.rename(temporary, path)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-    os.rename(path, old / "project")
-    try:
-        os.rename(temporary, path)
-    except OSError:
-        os.rename(old / "project", path)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)

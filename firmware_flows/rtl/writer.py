@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from firmware_flows import __version__
+from firmware_flows.files import replace_directory
 from firmware_flows.program import Program
 from firmware_flows.rtl.alkaid_library import alkaid_version
 from firmware_flows.rtl.delays import delay_model
@@ -104,7 +104,7 @@ def write_design(
         _fill(design, {**files, **script_files(design)}, tested)
         save_logic(logic, key, temporary / FILE)
         design.save()
-        _replace(temporary, path)
+        replace_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Design.load(path)
@@ -218,19 +218,3 @@ def _readme(design: Design) -> str:
 
 def _is_primitive(stem: str, top: str) -> bool:
     return stem.removeprefix(f"{top}_") in PRIMITIVES
-
-
-def _replace(temporary: Path, path: Path) -> None:
-    """Put the new directory in place of an old one, which is moved aside first and deleted last."""
-    if not path.exists():
-        os.rename(temporary, path)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-    os.rename(path, old / "design")
-    try:
-        os.rename(temporary, path)
-    except OSError:
-        os.rename(old / "design", path)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
