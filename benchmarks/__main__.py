@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from benchmarks import convolution, emulation
+from benchmarks import convolution, cpp_emulator, emulation
 
-BENCHMARKS = {"emulation": emulation.main, "convolution": convolution.main}
+BENCHMARKS = {"emulation": emulation.main, "convolution": convolution.main, "cpp_emulator": cpp_emulator.main}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

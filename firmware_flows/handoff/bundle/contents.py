@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
+from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,8 @@ def _fill(source: BundleSource, root: Path, random_events: int, seed: int, versi
     paragraphs = _emulator(source, root, golden, version)
     if source.project is not None:
         paragraphs += _hls(source.project, root, golden)
-        _interface(hls_interface(source.project, *_vendor_cycles(source.facts)), root, "hls")
+        cycles = _vendor_cycles(source.facts) or _estimated_cycles(source.project)
+        _interface(hls_interface(source.project, *cycles), root, "hls")
     if source.design is not None:
         copy_design(source.design, root / "rtl")
         interface = rtl_interface(source.design, *_measured(source.facts))
@@ -181,6 +183,28 @@ def _vendor_cycles(facts: Mapping[str, Any] | None) -> tuple[Stated, ...]:
             source = result["origin"]["text"]
             return Stated(latency["maximum"], source), Stated(latency["interval_maximum"], source)
     return ()
+
+
+def _estimated_cycles(project: Project) -> tuple[Stated, ...]:
+    """Latency and interval as estimated; nothing for a device that the estimator does not know."""
+    from firmware_flows.handoff.gate.budgets import Firmware, estimate_of
+    from firmware_flows.targets import UnknownTargetError, find_target
+
+    s = project.settings
+    try:
+        place = find_target(s.target)
+    except UnknownTargetError:
+        return ()
+    firmware = Firmware("hls", s.target, 1e3 / s.clock_period, s.strategy, s.reuse_factor or 1, s.io, s.backend)
+    answer = estimate_of(project.program, firmware, place)
+    return tuple(
+        Stated(
+            round(quantity.value),
+            f"estimated, {ceil(quantity.low)} to {floor(quantity.high)} with {answer.coverage:.0%}; "
+            "the tool's report states it",
+        )
+        for quantity in (answer.synthesis.latency, answer.synthesis.interval)
+    )
 
 
 def _report(source: BundleSource, root: Path) -> None:

@@ -17,6 +17,7 @@ from firmware_flows.handoff.gate.model import Check, check, skipped
 from firmware_flows.program import Program
 
 if TYPE_CHECKING:
+    from firmware_flows.estimation import Estimate
     from firmware_flows.targets import Target
 
 GROUP = "budget"
@@ -218,18 +219,12 @@ def _concerns(result: Mapping[str, Any], firmware: Firmware, place: Target | str
     )
 
 
-def _estimated(
-    program: Program, firmware: Firmware, place: Target | str, end: tuple[str, Callable[[float], int], str]
-) -> dict[str, Found] | str:
-    """By quantity, or why there is none."""
-    try:
-        from firmware_flows.estimation import estimate
-    except ImportError:
-        return "there is neither a measured number nor an estimator in this installation"
-    if isinstance(place, str):
-        return place
+def estimate_of(program: Program, firmware: Firmware, place: Target) -> Estimate:
+    """What the estimator says of one form."""
+    from firmware_flows.estimation import estimate
+
     hls = firmware.form == "hls"
-    answer = estimate(
+    return estimate(
         program,
         target=place,
         clock_mhz=firmware.clock_mhz,
@@ -238,7 +233,15 @@ def _estimated(
         io=firmware.io if hls else "parallel",
         tool="vivado_hls" if firmware.backend == "Vivado" else "vitis_hls",
     )
-    found = {}
+
+
+def _estimated(
+    program: Program, firmware: Firmware, place: Target | str, end: tuple[str, Callable[[float], int], str]
+) -> dict[str, Found] | str:
+    """By quantity, or why there is none."""
+    if isinstance(place, str):
+        return place
+    answer, found = estimate_of(program, firmware, place), {}
     for name in NAMES:
         # logic synthesis moves multipliers that find no block into LUT: the HLS report counts what is wanted
         stage = answer.hls if name == "dsp" and answer.hls is not None else answer.synthesis

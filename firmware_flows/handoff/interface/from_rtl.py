@@ -38,7 +38,7 @@ def rtl_interface(design: Design, measured: tuple[int, int] | None = None, sourc
         latency_cycles=latency,
         interval_cycles=interval,
         ports=(clock, *(data_port(design.program, p) for p in (*design.inputs, *design.outputs))),
-        authority="this document and the first lines of the top module, which are written from the same ports",
+        authority="the top module, whose first lines are written from the same ports",
     )
 
 
