@@ -69,7 +69,7 @@ def advise(program: Program, found: Estimate, most: int = 8) -> list[Advice]:
     Pruning and fewer bits take the constants as evenly thinned or shortened: training decides whether the network
     stands it.
     """
-    if found.fits:
+    if found.fits or not multiplying_layers(program):
         return []
     proposals = [p for p in _proposals(program, found) if p is not None]
     inside = [p for p in proposals if p.fits]

@@ -19,9 +19,6 @@ ADDER_EXTRA = 7
 
 BRAM18_BITS = 18432
 
-STAGES_WITH_TERMS = 8
-"""Register stages after which a tree of adders has nothing more to keep but its results."""
-
 KEPT_WHEN_SLOW = 0.77
 """Share of the registers of a tree that remains where an event comes every second cycle or less often: the median of
 published pairs of reports that differ in nothing else."""
@@ -89,11 +86,22 @@ def _unrolled(work: Work, conditions: Conditions, delays: Delays) -> Built:
     }
     kept = 1.0 if interval == 1 else KEPT_WHEN_SLOW
     ff = {
-        "sums": kept * n * matrix.nonzero * bits * min(stages, STAGES_WITH_TERMS),
+        "sums": kept * n * matrix.nonzero * bits * _sets(bits, conditions, delays) * (stages > 0 and not waits),
         "held": n * matrix.nonzero * bits * waits,
         "interface": n * matrix.outputs * work.result_bits,
     }
     return Built(latency, interval, n * ceil(dsp * blocks - 1e-6), 0.0, lut, ff)
+
+
+def _sets(bits: int, conditions: Conditions, delays: Delays) -> float:
+    """How often all terms of a sum stand in registers, all stages of its tree together.
+
+    A stage keeps 2^(-r/2) of what the one before it kept, r additions fitting in a cycle (half of the halving of a tree
+    that waits for nothing): a geometric series.
+    """
+    adder = delay_of("adder", conditions, delays) * max(1.0 + delays["adder_bit"] * (bits - 16), 0.3)
+    ratio = max(conditions.usable, 0.3) / adder
+    return 1.0 / (2.0 ** (min(ratio, 20.0) / 2.0) - 1.0)
 
 
 def _first(work: Work, dsp: float, fabric: float) -> str:
@@ -165,7 +173,7 @@ def _adder_graph(work: Work, conditions: Conditions, delays: Delays) -> Built:
     terms = matrix.csd_digits / max(matrix.outputs, 1) + 1
     plan = schedule(terms, work.accumulator_bits, "", conditions, delays)
     lut = work.copies * adder_graph_cost(work)
-    ff = {"adder_graph": lut * min(plan.latency, STAGES_WITH_TERMS) / 4.0}
+    ff = {"adder_graph": lut * min(plan.latency, 8) / 8.0}
     ff["interface"] = float(work.copies * matrix.outputs * work.result_bits)
     return Built(float(plan.latency), 1.0, 0.0, 0.0, {"adder_graph": lut}, ff)
 

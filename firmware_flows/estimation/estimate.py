@@ -184,8 +184,18 @@ def _spreads(kinds: set[Strategy], stream: bool, found: Calibration) -> Mapping[
         if strategy in kinds:
             base = found.spread["latency"]
             return {q: spread if q in ("lut", "ff", "latency") else base[q] for q in base}
-    group = "stream" if stream else "resource" if Strategy.RESOURCE in kinds else "latency"
-    return found.spread[group]
+    if stream:
+        return found.spread["stream"]
+    if Strategy.RESOURCE not in kinds:
+        return found.spread["latency"]
+    # The reports of strategy resource are of single layers: a network of several has the errors of both.
+    return {q: _wider(found.spread["resource"][q], found.spread["latency"][q]) for q in found.spread["latency"]}
+
+
+def _wider(one: Spread, other: Spread) -> Spread:
+    return Spread(
+        min(one.low, other.low), max(one.high, other.high), max(one.least, other.least), min(one.rows, other.rows)
+    )
 
 
 def _combined(one: Spread, other: Spread) -> Spread:
@@ -248,6 +258,12 @@ def _outside(work: list[Work], conditions: Conditions, found: Calibration, progr
         reasons.append("io_stream: few reports, of convolutional networks")
     for strategy in sorted({w.strategy for w in products} & set(UNCALIBRATED)):
         reasons.append(f"strategy {strategy.value}: no vendor report of it, costs from counting adders")
+    folded = [w for w in products if w.strategy is Strategy.RESOURCE]
+    if folded and len(products) > 1:
+        reasons.append("strategy resource in a network: reports of it are of single layers")
+    least = area["reuse_factor_resource"][0]
+    if any(w.reuse_factor < least for w in folded):
+        reasons.append(f"strategy resource with a reuse factor below {least}: in no report")
     if conditions.technology not in area["technologies"]:
         reasons.append(f"technology {conditions.technology}: reports are of {', '.join(area['technologies'])}")
     low, high = area["clock_ns"]

@@ -103,11 +103,12 @@ def judge_latency(data: Data) -> list[Judged]:
     answers = []
     for family in sorted({r.family for r in data.judged}):
         fit = fit_latency(data, family)
-        answers += [_judge(row, fit) for row in data.judged if row.family == family]
+        answers += [judge(row, fit) for row in data.judged if row.family == family]
     return answers
 
 
-def _judge(row: Row, fit: Fit) -> Judged:
+def judge(row: Row, fit: Fit) -> Judged:
+    """The estimate of a row by a fit."""
     cost = total_cost(assemble(row.work, row.conditions, fit.delays), fit.lut, fit.ff)
     return Judged(row, replace(cost, latency=float(round(cost.latency))))
 
@@ -132,13 +133,14 @@ def judge_others(rows: Sequence[Row], fit: Fit, names: Sequence[str]) -> list[Ju
     answers = []
     for family in sorted({r.family for r in rows}):
         without = fit_others([r for r in rows if r.family != family], fit, names)
-        answers += [_judge(row, without) for row in rows if row.family == family]
+        answers += [judge(row, without) for row in rows if row.family == family]
     return answers
 
 
 def domain(data: Data) -> dict[str, Any]:
     """The ranges that the judged rows span."""
     products = [w for r in data.judged for w in r.work if w.kind is Kind.PRODUCT]
+    folds = sorted(r.work[0].reuse_factor for r in data.resource)
     return {
         "clock_ns": [min(r.conditions.clock for r in data.judged), max(r.conditions.clock for r in data.judged)],
         "technologies": sorted({r.conditions.technology for r in data.judged}),
@@ -148,6 +150,8 @@ def domain(data: Data) -> dict[str, Any]:
         "products": [min(w.matrix.size for w in products), max(w.matrix.size for w in products)],
         "reuse_factor": [1, max(w.reuse_factor for w in products)],
         "layers": max(sum(w.kind is Kind.PRODUCT for w in r.work) for r in data.judged),
+        # A single report has no reuse: from the twentieth part on they are folded.
+        "reuse_factor_resource": [folds[len(folds) // 20], folds[-1]],
         "products_resource": [
             min(r.work[0].matrix.size for r in data.resource),
             max(r.work[0].matrix.size for r in data.resource),

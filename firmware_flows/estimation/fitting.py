@@ -32,6 +32,11 @@ STARTS = 4
 LARGEST_ERROR = 0.35
 """Errors (logarithm) beyond this one count no more: some reports are of something else than what they seem."""
 
+GOOD = ("A", "A-")
+
+OF_LESS_QUALITY = 0.3
+"""Weight of rows of quality B beside those of quality A: single layers of a sweep, types reconstructed."""
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -89,13 +94,14 @@ def fit_weights(
     families = Counter(r.family for r in rows)
     measured = np.array([getattr(r.measured, quantity) for r in rows])
     terms = np.array([[_terms(d, quantity).get(n, 0.0) for n in names] for d in designs]) / measured[:, None]
-    importance = np.array([families[r.family] ** -0.5 for r in rows])
+    importance = np.array([families[r.family] ** -0.5 * (1.0 if r.quality in GOOD else OF_LESS_QUALITY) for r in rows])
     prior_values = np.array([start[n] for n in names])
     weights = prior_values.copy()
     for _ in range(30):
         ratio = np.maximum(terms @ weights, 1e-3)  # estimated over measured
         error = np.abs(np.log(ratio))
         # The first factor makes the relative error a logarithm, which treats too much and too little alike.
+        # The second makes the sum one of absolute values, whose minimum is a median and does not follow single rows.
         robust = importance / ratio / (1.0 + (error / LARGEST_ERROR) ** 2) ** 2
         weights = _solve(terms, robust, prior_values, weights)
     return {name: float(value) for name, value in zip(names, weights, strict=True)}

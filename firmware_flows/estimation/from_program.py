@@ -19,7 +19,7 @@ MULTIPLYING_KINDS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseC
 
 def multiplying_layers(program: Program) -> list[str]:
     """Names of the layers that a reuse factor can be given for."""
-    return [layer.name for layer in program.layers if layer.kind in MULTIPLYING_KINDS]
+    return [x.name for x in program.layers if x.kind in MULTIPLYING_KINDS and "weight" in x.arrays]
 
 
 def work_of(
@@ -33,7 +33,7 @@ def work_of(
     found = []
     for layer in program.layers:
         sources = [by_name[name] for name in layer.inputs if name in by_name]
-        handler = _HANDLERS.get(layer.kind, _wiring if layer.kind in WIRING_KINDS else _elementwise)
+        handler = _HANDLERS[layer.kind] if known(layer) and layer.kind in _HANDLERS else _unmodelled(layer)
         work = handler(layer, sources, stream)
         if work.kind is Kind.PRODUCT:
             strategy = strategies.get(layer.name, Strategy.LATENCY)
@@ -50,8 +50,14 @@ WIRING_KINDS = (
 
 
 def known(layer: Layer) -> bool:
-    """Whether the kind is one that the estimator has a model for."""
+    """Whether the layer is one that the estimator has a model for; those with multipliers state their weights."""
+    if layer.kind in MULTIPLYING_KINDS:
+        return "weight" in layer.arrays
     return layer.kind in _HANDLERS or layer.kind in WIRING_KINDS
+
+
+def _unmodelled(layer: Layer) -> Callable[[Layer, list[Layer], bool], Work]:
+    return _wiring if layer.kind in WIRING_KINDS else _elementwise
 
 
 def _places(layer: Layer, channels: int, stream: bool) -> tuple[int, int]:

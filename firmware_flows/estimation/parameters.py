@@ -54,7 +54,7 @@ LUT_WEIGHTS: Mapping[str, float] = {
 """LUT per unit of each term, before the fit: an adder as the reports count it, one LUT per bit of a partial product."""
 
 FF_WEIGHTS: Mapping[str, float] = {
-    "sums": 0.2,
+    "sums": 1.0,
     "held": 0.8,
     "interface": 1.0,
     "rectifier": 2.0,

@@ -14,8 +14,9 @@ from firmware_flows.estimation.work import Cost
 COVERAGE = 0.80
 """Share of measured values that an interval is to hold."""
 
-LEAST = {"latency": 1.0, "interval": 0.0, "lut": 50.0, "ff": 50.0, "dsp": 2.0, "bram": 1.0}
-"""Half-widths that no interval undercuts: rounding of cycles, control logic that is not modelled."""
+LEAST = {"latency": 2.0, "interval": 0.0, "lut": 50.0, "ff": 50.0, "dsp": 2.0, "bram": 1.0}
+"""Half-widths that no interval undercuts: rounding to whole cycles in each of several layers, control logic that is not
+modelled."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Judged:
 
     def error(self, quantity: str) -> float:
         """Measured over estimated, as a logarithm; both with the least half-width added, so that zero is allowed."""
-        offset = max(LEAST[quantity], 1.0)
+        offset = 1.0 if quantity == "latency" else max(LEAST[quantity], 1.0)
         measured, estimated = getattr(self.row.measured, quantity), getattr(self.estimate, quantity)
         return log((measured + offset) / (estimated + offset))
 
@@ -36,11 +37,6 @@ def spread_of(judged: Sequence[Judged], quantity: str, coverage: float = COVERAG
     """The interval of logarithms that holds this share, each family with the weight of the root of its rows."""
     families = Counter(j.row.family for j in judged)
     errors = sorted((j.error(quantity), families[j.row.family] ** -0.5) for j in judged)
-    # As in split conformal prediction, one more than there are rows: they, not all networks, give the quantile. Their
-    # number is that of rows of equal weight (Kish).
-    weights = [weight for _, weight in errors]
-    rows = sum(weights) ** 2 / sum(w * w for w in weights)
-    coverage = min(coverage * (1.0 + 1.0 / rows), 0.999)
     low, high = (quantile(errors, q) for q in ((1 - coverage) / 2, (1 + coverage) / 2))
     return Spread(min(low, 0.0), max(high, 0.0), LEAST[quantity], len(judged))
 

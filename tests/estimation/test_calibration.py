@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 
 from firmware_flows.errors import InputError
-from firmware_flows.estimation.fit import Data, Fit, _judge, fit_others, read_data
+from firmware_flows.estimation.fit import Data, Fit, fit_others, judge, read_data
 from firmware_flows.estimation.fitting import fit_weights
 from firmware_flows.estimation.parameters import Calibration, Spread, calibration
 from firmware_flows.estimation.report_rows import read_rows
@@ -31,7 +31,7 @@ def data() -> Data:
 def judged(data: Data) -> list[Judged]:
     found = calibration()
     fit = Fit(dict(found.delays), dict(found.lut), dict(found.ff))
-    return [_judge(row, fit) for row in data.judged]
+    return [judge(row, fit) for row in data.judged]
 
 
 @pytest.mark.shared_data

@@ -60,7 +60,7 @@ def test_layers_add_up_to_the_design_but_for_what_lies_between(jets: Program) ->
 def test_every_strategy_answers(jets: Program, strategy: str) -> None:
     found = estimate(jets, clock_mhz=200, strategy=strategy, reuse_factor=4)
     assert found.synthesis.lut.value > 1000
-    assert bool(found.outside) == (strategy not in ("latency", "resource"))
+    assert bool(found.outside) == (strategy != "latency")
     assert (found.hls is None) == (strategy == "rtl")
     if strategy in ("distributed_arithmetic", "rtl"):
         assert found.synthesis.dsp.value == 0
@@ -105,6 +105,16 @@ def test_reuse_in_strategy_resource(jets: Program) -> None:
     assert one.synthesis.latency.value > 4 * 16
     by_layer = estimate(jets, clock_mhz=200, strategy={"dense1": "resource"}, reuse_factor={"dense1": 64})
     assert {x.name: x.interval for x in by_layer.layers if x.strategy}["dense1"] == 64
+
+
+def test_strategy_resource_is_calibrated_for_single_layers() -> None:
+    single = dense_network([64, 32], bits=8, input_type="ap_fixed<16,6>")
+    assert estimate(single, clock_mhz=200, strategy="resource", reuse_factor=1024).outside == ()
+    small = estimate(single, clock_mhz=200, strategy="resource", reuse_factor=4)
+    assert any("reuse factor below" in reason for reason in small.outside)
+    several = dense_network([64, 32, 32], bits=8, input_type="ap_fixed<16,6>")
+    found = estimate(several, clock_mhz=200, strategy="resource", reuse_factor=1024)
+    assert any("single layers" in reason for reason in found.outside)
 
 
 def test_shared_multipliers_follow_the_limit_of_hls4ml() -> None:
@@ -186,6 +196,26 @@ def test_a_design_that_fits_needs_no_advice(jets: Program) -> None:
     found = estimate(jets, target="xcvu13p", clock_mhz=200)
     assert found.fits
     assert advise(jets, found) == []
+
+
+def test_a_design_without_multipliers_is_estimated_and_not_advised() -> None:
+    b = Builder("casts")
+    b.begin_layer("x", "Input")
+    value = b.input("x", (4000,), FixedPoint.parse("ap_fixed<16,6>"))
+    b.end_layer(value)
+    b.begin_layer("d", "Dense", ["x"])  # written by hand: without its weights
+    value = b.affine(value, np.ones((4000, 1), np.int64), 0, np.zeros(1, np.int64), 0)
+    b.end_layer(value)
+    b.begin_layer("r", "Quantize", ["d"])
+    value = b.cast(value, FixedPoint.parse("ap_fixed<8,6,RND,SAT>"))
+    b.end_layer(value)
+    b.begin_layer("n", "Novelty", ["r"])
+    value = b.combine("add", value, value)
+    b.end_layer(value)
+    program = b.build({"y": value})
+    found = estimate(program, target="xc7z007s", clock_mhz=200)
+    assert sum("one operation per element" in reason for reason in found.outside) == 2
+    assert advise(program, found) == []
 
 
 def test_budgets_are_judged(jets: Program) -> None:
