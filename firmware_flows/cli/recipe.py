@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from firmware_flows.cli import single_files
+from firmware_flows.cli.comparison import compare_runs
 from firmware_flows.cli.options import is_recipe, recipe_options, refuse
 from firmware_flows.cli.stages import every_stage, run_recipe
 from firmware_flows.flow import STAGE_NAMES
@@ -256,17 +257,46 @@ def verify(
         single_files.verify(source, as_json=as_json, **options)
 
 
-@click.command(short_help="Evaluate all forms and write the report.")
-@_RECIPE
+@click.command(short_help="Evaluate all forms and write the report, or compare two runs.")
+@click.argument("recipe", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--compare",
+    "runs",
+    nargs=2,
+    metavar="RUN_A RUN_B",
+    type=click.Path(path_type=Path),
+    help="Two run directories: what differs between them.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the comparison.  [default: comparison]",
+)
 @recipe_options
-def report(recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> None:
+@click.pass_context
+def report(
+    context: click.Context, /, recipe: Path | None, runs: tuple[Path, Path] | None, output: Path | None,
+    run_dir: Path | None, force: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Evaluate all forms on the test events and write report.html, report.md and report.json.
 
+    With --compare: write what differs between two runs (bits, metrics, types, costs, settings) as comparison.html,
+    comparison.md and comparison.json.
+
     \b
-    Example:
+    Examples:
         firmware-flows report models/jet_tagger/fast.yaml
+        firmware-flows report --compare runs/jet-tagger runs/jet-tagger-6-bits -o six_bits
     """
-    _until("report", recipe, run_dir, force, as_json)
+    if runs is not None:
+        refuse(context, ("recipe", "run_dir", "force"), "makes no sense together with --compare")
+        compare_runs(*runs, output or Path("comparison"), as_json=as_json)
+    elif recipe is None:
+        raise click.UsageError("name a recipe, or two run directories with --compare", context)
+    else:
+        refuse(context, ("output",), "is for --compare; a report is written into the run directory")
+        _until("report", recipe, run_dir, force, as_json)
 
 
 def _until(stage: str, recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,9 +18,14 @@ from firmware_flows.flow.stage import OUTPUTS, PLOTS, REPORTS, VERIFICATION, Out
 from firmware_flows.model_source import Evaluation
 from firmware_flows.recipe_schema import FORMS
 from firmware_flows.reporting import arrange, to_html, to_markdown
+from firmware_flows.reporting.costs_plot import costs_svg
+from firmware_flows.reporting.estimates import estimate_facts
 from firmware_flows.reporting.metrics import check_metrics, failures, plain
 from firmware_flows.reporting.network import network_facts, port_facts
 from firmware_flows.reporting.types_plot import types_svg
+
+if TYPE_CHECKING:
+    from firmware_flows.program import Program
 
 _EARLIER = ("data", "train", "convert", "rtl", "synthesize", "emulate", "verify")
 
@@ -30,6 +36,7 @@ def _inputs(run: Run) -> dict[str, Any]:
         "floors": run.recipe.settings.floors,
         "max_loss": run.recipe.settings.max_loss,
         "description": run.recipe.settings.description,
+        "budget": run.recipe.settings.budget.model_dump(mode="json"),
         "published": _published(run),
     }
 
@@ -37,7 +44,7 @@ def _inputs(run: Run) -> dict[str, Any]:
 def _published(run: Run) -> list[Any]:
     """Designs of others that the model source sets beside this network, as JSON values."""
     find = getattr(run.recipe.source.module, "published", None)
-    if find is None or run.recipe.synthesize is None:
+    if find is None:
         return []
     shape = tuple(run.record("data").results["event_shape"])
     return [plain(design.to_json()) for design in find(run.recipe.network_options, shape)]
@@ -61,6 +68,7 @@ def _perform(run: Run) -> Outcome:
     if svg:
         write_text(plots / "types.svg", svg)
         facts["types_plot"] = f"{PLOTS}/types.svg"
+    facts["costs_plots"] = _costs_plots(facts["estimates"], plots)
     document = arrange(facts)
     write_json(directory / "report.json", facts)
     write_text(directory / "report.md", to_markdown(document))
@@ -77,6 +85,30 @@ def _perform(run: Run) -> Outcome:
         results={"metrics": metrics, "checks": checks},
         failures=failed,
     )
+
+
+def _costs_plots(estimates: list[dict[str, Any]], plots: Path) -> dict[str, str]:
+    """Draw what every layer costs, by form; names relative to the report."""
+    names = {}
+    for entry in estimates:
+        svg = costs_svg(entry["layers"], entry["stages"][-1]["stage"]) if "layers" in entry else ""
+        if svg:
+            write_text(plots / f"costs_{entry['form']}.svg", svg)
+            names[entry["form"]] = f"{PLOTS}/costs_{entry['form']}.svg"
+    return names
+
+
+def budget_facts(program: Program, recipe: dict[str, Any], rtl: Any, synthesis: Any) -> list[dict[str, Any]]:
+    """For every form, what `firmware-flows check` finds of its budget; JSON values."""
+    # The gate runs the flow, so it is imported late.
+    from firmware_flows.handoff.gate.budgets import budget_checks, firmware_of
+
+    found = []
+    for form in ("hls", "rtl") if recipe.get("rtl") is not None else ("hls",):
+        settings = {**(recipe.get("budget") or {}), "form": form}
+        checks = budget_checks(program, firmware_of({**recipe, "budget": settings}, rtl, synthesis), settings)
+        found.append({"form": form, "checks": [asdict(c) for c in checks]})
+    return found
 
 
 def _outputs(run: Run) -> dict[str, Any]:
@@ -98,6 +130,9 @@ def _facts(
     records = {name: run.record(name) for name in _EARLIER if name not in unwanted}
     earlier = [text for record in records.values() for text in record.results.get("failures", ())]
     settings = recipe.settings
+    hls = records["convert"].results["hls"]
+    rtl = records["rtl"].results["rtl"] if "rtl" in records else None
+    synthesis = records["synthesize"].results if "synthesize" in records else None
     return {
         "format": 1,
         "recipe": {
@@ -120,9 +155,11 @@ def _facts(
             {"title": p.title, "file": _relative(p.path, run.workspace.directory), "caption": p.caption}
             for p in evaluation.plots
         ],
-        "hls": {"csim": recipe.hls.csim, **records["convert"].results["hls"]},
-        "rtl": records["rtl"].results["rtl"] if "rtl" in records else None,
-        "synthesis": records["synthesize"].results if "synthesize" in records else None,
+        "hls": {"csim": recipe.hls.csim, **hls},
+        "rtl": rtl,
+        "synthesis": synthesis,
+        "estimates": plain(estimate_facts(program, recipe.to_dict(), hls["reuse_factor"])),
+        "budget": budget_facts(program, recipe.to_dict(), rtl, synthesis),
         "published": _published(run),
         "data": records["data"].results,
         "training": {

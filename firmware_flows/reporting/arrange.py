@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from firmware_flows.reporting.document import Block, Document, Image, Items, Section, Table, Text, Verdict
+from firmware_flows.reporting.glance import glance
 from firmware_flows.reporting.metrics import FIRMWARE, REFERENCE, flatten
+from firmware_flows.reporting.numbers import signed
 from firmware_flows.reporting.resources import resources
+from firmware_flows.reporting.size import size
 
 Facts = Mapping[str, Any]
 
@@ -19,15 +22,18 @@ def arrange(facts: Facts) -> Document:
     recipe = facts["recipe"]
     failures = facts["failures"]
     verdict = Verdict(not failures, "; ".join(failures) if failures else "every check of this run holds.")
+    estimates = facts.get("estimates", ())
     sections = [
-        _network(facts),
-        _ports(facts),
-        _verification(facts.get("verification")),
+        glance(facts),
         _metrics(facts),
         _plots(facts.get("plots", ())),
+        _verification(facts.get("verification")),
+        *size(estimates, facts.get("budget", ()), facts.get("costs_plots", {})),
+        resources(facts.get("synthesis"), facts.get("rtl"), facts.get("published", ()), estimates),
+        _network(facts),
+        _ports(facts),
         _hls(facts.get("hls")),
         _rtl(facts.get("rtl")),
-        resources(facts.get("synthesis"), facts.get("rtl"), facts.get("published", ())),
         _training(facts),
         _remarks(facts.get("remarks", ())),
         _provenance(facts["provenance"]),
@@ -218,7 +224,7 @@ def _metrics(facts: Facts) -> Section | None:
         cells = [f"{values[name]:.4f}" if name in values else "" for values in flat.values()]
         if with_loss:
             both = name in flat[REFERENCE] and name in flat[FIRMWARE]
-            cells.append(f"{flat[REFERENCE][name] - flat[FIRMWARE][name]:+.4f}" if both else "")
+            cells.append(signed(flat[REFERENCE][name] - flat[FIRMWARE][name]) if both else "")
         rows.append((name, *cells))
     source = f"measured on the {metrics['events']:,} test events by evaluate of {metrics['source']}"
     blocks: list[Block] = [Table(columns, tuple(rows), source, frozenset(range(1, len(columns))))]

@@ -21,10 +21,16 @@ class Items:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Something that holds or does not."""
+    """Something that holds or does not; `word` in place of PASSED or FAILED."""
 
     passed: bool
     text: str
+    word: str = ""
+
+    @property
+    def said(self) -> str:
+        """The word in front of the text."""
+        return self.word or ("PASSED" if self.passed else "FAILED")
 
 
 @dataclass(frozen=True)
@@ -63,5 +69,5 @@ class Document:
 
     title: str
     subtitle: str
-    verdict: Verdict
+    verdict: Verdict | None
     sections: tuple[Section, ...]

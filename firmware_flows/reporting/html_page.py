@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import re
 from html import escape
 from pathlib import Path
 
@@ -25,12 +26,29 @@ nav { font-size: .9rem; } nav a { margin-right: 1rem; } a { color: inherit; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; margin: .6rem 0 .2rem; }
 th, td { border: 1px solid var(--line); padding: .25rem .55rem; text-align: left; vertical-align: top;
          overflow-wrap: normal; }
+td.short { white-space: nowrap; }
 th { background: var(--soft); } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .source, figcaption { color: var(--dim); font-size: .82rem; margin: 0 0 1rem; }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #ffffff; }
-@media print { body { max-width: none; font-size: 10pt; } nav { display: none; } .scroll { overflow: visible; }
-  table { font-size: 7.5pt; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
+@page { size: A4; margin: 12mm; }
+@media print {
+  :root { color-scheme: light; --ink: #000000; --paper: #ffffff; --line: #b0b6bc; --soft: #f3f5f7; --good: #1a7f37;
+          --bad: #b42318; --dim: #444c54; }
+  body { max-width: none; font-size: 10pt; padding: 0; } nav { display: none; } .scroll { overflow: visible; }
+  table { font-size: 7.5pt; } table.wide { font-size: 6pt; } th, td { padding: .1rem .25rem; overflow-wrap: anywhere; }
+  th { overflow-wrap: normal; } .source, figcaption { font-size: 7.5pt; }
+  h2 { break-after: avoid; } figure, tr { break-inside: avoid; } thead { display: table-header-group; }
+  img { max-height: 230mm; } }
 """
+
+
+WIDE = 7
+"""A table of more columns is set smaller on paper."""
+
+SHORT = 12
+"""Cells of up to this many characters stay on one line."""
+
+_BRACKETED = re.compile(r"\[[\d.,% -]+\]")
 
 
 def to_html(document: Document, directory: Path) -> str:
@@ -40,12 +58,13 @@ def to_html(document: Document, directory: Path) -> str:
         f'<section id="s{n}"><h2>{escape(s.title)}</h2>{"".join(_block(b, directory) for b in s.blocks)}</section>'
         for n, s in enumerate(document.sections)
     )
+    verdict = _block(document.verdict, directory) if document.verdict else ""
     subtitle = f"<p>{escape(document.subtitle)}</p>" if document.subtitle else ""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(document.title)}</title><style>{_STYLE}</style></head>\n"
-        f"<body><header><h1>{escape(document.title)}</h1>{subtitle}{_block(document.verdict, directory)}"
+        f"<body><header><h1>{escape(document.title)}</h1>{subtitle}{verdict}"
         f"<nav>{links}</nav></header>\n<main>{sections}</main></body></html>\n"
     )
 
@@ -54,9 +73,9 @@ def _block(block: Block, directory: Path) -> str:
     match block:
         case Text(text):
             return f"<p>{escape(text)}</p>"
-        case Verdict(passed, text):
-            word = "PASSED" if passed else "FAILED"
-            return f'<p class="verdict {"good" if passed else "bad"}"><b>{word}</b>: {escape(text)}</p>'
+        case Verdict():
+            kind = "good" if block.passed else "bad"
+            return f'<p class="verdict {kind}"><b>{block.said}</b>: {escape(block.text)}</p>'
         case Items(items):
             return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
         case Image():
@@ -67,15 +86,19 @@ def _block(block: Block, directory: Path) -> str:
 
 def _table(table: Table) -> str:
     def cell(column: int, text: str, tag: str) -> str:
-        style = ' class="number"' if column in table.numeric else ""
-        return f"<{tag}{style}>{escape(text)}</{tag}>"
+        kinds = ["number"] * (column in table.numeric) + ["short"] * (len(text) <= SHORT)
+        style = f' class="{" ".join(kinds)}"' if kinds else ""
+        # An interval breaks before its bracket, not inside.
+        kept = _BRACKETED.sub(lambda found: found.group().replace(" ", "\N{NO-BREAK SPACE}"), text)
+        return f"<{tag}{style}>{escape(kept)}</{tag}>"
 
     def row(cells: tuple[str, ...], tag: str) -> str:
         return f"<tr>{''.join(cell(column, text, tag) for column, text in enumerate(cells))}</tr>"
 
     body = "".join(row(cells, "td") for cells in table.rows)
+    wide = ' class="wide"' if len(table.columns) > WIDE else ""
     return (
-        f'<div class="scroll"><table><thead>{row(table.columns, "th")}</thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scroll"><table{wide}><thead>{row(table.columns, "th")}</thead><tbody>{body}</tbody></table></div>'
         f'<p class="source">Source: {escape(table.source)}</p>'
     )
 

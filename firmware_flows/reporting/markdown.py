@@ -10,7 +10,8 @@ def to_markdown(document: Document) -> str:
     lines = [f"# {_plain(document.title)}", ""]
     if document.subtitle:
         lines += [_plain(document.subtitle), ""]
-    lines += [_block(document.verdict), ""]
+    if document.verdict:
+        lines += [_block(document.verdict), ""]
     for section in document.sections:
         lines += [f"## {_plain(section.title)}", ""]
         for block in section.blocks:
@@ -22,8 +23,8 @@ def _block(block: Block) -> str:
     match block:
         case Text(text):
             return _plain(text)
-        case Verdict(passed, text):
-            return f"**{'PASSED' if passed else 'FAILED'}**: {_plain(text)}"
+        case Verdict():
+            return f"**{block.said}**: {_plain(block.text)}"
         case Items(items):
             return "\n".join(f"- {_plain(item)}" for item in items)
         case Image(title, file, caption):

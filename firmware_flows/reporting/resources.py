@@ -1,35 +1,45 @@
-"""The report's section on resources: what tools measured, what was estimated, what others have published."""
+"""The report's section on resources: what was estimated, what tools measured, what others have published."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from firmware_flows.reporting.document import Block, Items, Section, Table, Text
+from firmware_flows.reporting.numbers import decimal, estimated, nanoseconds, number, rounded, share
 
 Facts = Mapping[str, Any]
 
 _COMPARED = (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
 """Resources of the comparison: their name in a result, and in a published design."""
 
+_FORMS = {"hls": "this network, HLS", "rtl": "this network, RTL"}
 
-def resources(synthesis: Facts | None, rtl: Facts | None, published: Sequence[Facts]) -> Section | None:
-    """The section; None where nothing was synthesised.
+_STAGES = {"hls": "what the HLS report will say", "synthesis": "what logic synthesis will leave"}
 
-    synthesis: {"results": results as JSON values}; rtl: the facts of the RTL design, whose estimate stands beside;
-    published: published designs as JSON values.
+
+def resources(
+    synthesis: Facts | None, rtl: Facts | None, published: Sequence[Facts], estimates: Sequence[Facts] = ()
+) -> Section | None:
+    """The section; None where nothing was synthesised or estimated.
+
+    synthesis: {"results": results as JSON values}; rtl: the facts of the RTL design, with the estimate of its generator
+    and what was measured in simulation; published: published designs as JSON values; estimates: facts of estimates.
     """
-    if not synthesis:
+    results = synthesis["results"] if synthesis else ()
+    known = [e for e in estimates if "refused" not in e]
+    if not results and not known:
         return None
-    blocks: list[Block] = []
-    for result in synthesis["results"]:
-        blocks += _result(result)
-    blocks.append(Text("Measured, estimated and published side by side:"))
-    blocks.append(_comparison(synthesis["results"], rtl, published))
+    blocks: list[Block] = [
+        Text("Estimated, measured and published, a row for each origin; no row mixes two."),
+        _comparison(results, rtl, published, known),
+    ]
     notes = tuple(f"{p['name']}: {p['note']}" for p in published if p["note"])
     if notes:
         blocks.append(Items(notes))
-    return Section("Resources and clock", tuple(blocks))
+    for result in results:
+        blocks += _result(result)
+    return Section("Resources and clock, side by side", tuple(blocks))
 
 
 def _result(result: Facts) -> list[Block]:
@@ -58,52 +68,84 @@ def _reached(clock: Facts) -> str:
     return "reached" if clock["achieved_mhz"] >= clock["wanted_mhz"] else "NOT reached"
 
 
-def _comparison(results: Sequence[Facts], rtl: Facts | None, published: Sequence[Facts]) -> Table:
-    rows = []
-    for result in results:
-        counts = {q["name"]: q["count"] for q in result["quantities"]}
-        packed = counts.get("LUT packed")
-        lut = number(counts.get("LUT")) + (f" (packed {number(packed)})" if packed is not None else "")
-        others = [number(counts.get(name)) for name, _ in _COMPARED[1:]]
-        clock = ", ".join(decimal(c["achieved_mhz"]) for c in result["clocks"] if c["achieved_mhz"] is not None)
-        rows.append(("this network", result["target"], lut, *others, clock, "", result["origin"]["text"]))
-    if rtl:
-        measured, estimated = rtl["measured"], rtl["estimated"]
-        latency = f"{measured['latency_ns']:.0f}" if measured else ""
-        lut, ff = number(round(estimated["lut"])), number(estimated["register_bits"])
-        rows.append(("this network", rtl["target"], lut, ff, "", "", "", latency, estimated["source"]))
-    for p in published:
-        figures = [number(p[key]) for _, key in _COMPARED]
-        rows.append(
-            (
-                p["name"],
-                p["device"],
-                *figures,
-                decimal(p["clock_mhz"]),
-                decimal(p["latency_ns"]),
-                f"published: {p['source']} ({p['stage']})",
-            )
-        )
-    columns = ("design", "device", "LUT", "FF", "DSP", "BRAM18", "clock, MHz", "latency, ns", "where it comes from")
+def _comparison(
+    results: Sequence[Facts], rtl: Facts | None, published: Sequence[Facts], estimates: Sequence[Facts]
+) -> Table:
+    rows = [row for entry in estimates for row in _estimated(entry)]
+    rows += _of_rtl(rtl) if rtl else []
+    rows += [_measured(result) for result in results]
+    rows += [_published(design) for design in published]
+    columns = (
+        "", "design", "device", "LUT", "FF", "DSP", "BRAM18", "clock, MHz", "latency, cycles", "latency, ns",
+        "interval", "where it comes from",
+    )  # fmt: skip
     return Table(
         columns,
         tuple(rows),
-        "as each row says; a LUT of another device family, and an estimate of HLS, are not the same measure. Clock: "
-        "achieved, for published designs the one that they state; latency at the clock wanted",
-        frozenset(range(2, 8)),
+        "as each row says. In brackets: the interval of an estimate. A LUT of another device family, and a count of "
+        "another stage, are not the same measure. Clock: of measured rows the one that was achieved, of others the one "
+        "asked for; latency at the clock asked for",
+        frozenset(range(3, 11)),
     )
 
 
-def number(value: float | None) -> str:
-    """A count, or "" where there is none."""
-    return "" if value is None else f"{value:,.10g}"
+def _estimated(entry: Facts) -> Iterator[tuple[str, ...]]:
+    for stage in entry["stages"]:
+        yield (
+            "estimated",
+            _FORMS[entry["form"]],
+            entry["target"],
+            *(estimated(stage[key]) for _, key in _COMPARED),
+            decimal(entry["clock_mhz"]),
+            estimated(stage["latency"]),
+            nanoseconds(stage["latency"], entry["clock_mhz"]),
+            rounded(stage["interval"]["value"]),
+            f"{_STAGES[stage['stage']]}, {entry['coverage']:.0%} interval",
+        )
 
 
-def decimal(value: float | None) -> str:
-    """With one digit behind the point, or ""."""
-    return "" if value is None else f"{value:,.1f}"
+def _of_rtl(rtl: Facts) -> Iterator[tuple[str, ...]]:
+    """The estimate of the RTL's generator, and what was measured in simulation: a row each."""
+    figures, measured, clock = rtl["estimated"], rtl["measured"], decimal(rtl["clock_mhz"])
+    lut, ff = number(round(figures["lut"])), number(figures["register_bits"])
+    yield ("estimated", _FORMS["rtl"], rtl["target"], lut, ff, "", "", clock, "", "", "", figures["source"])
+    if measured:
+        yield (
+            "measured", _FORMS["rtl"], rtl["target"], "", "", "", "", clock, str(measured["latency_cycles"]),
+            decimal(measured["latency_ns"]), str(measured["initiation_interval"]), measured["source"],
+        )  # fmt: skip
 
 
-def share(count: float, available: float | None) -> str:
-    """In percent, or ""."""
-    return f"{count / available:.1%}" if available else ""
+def _measured(result: Facts) -> tuple[str, ...]:
+    """Of a tool; what Vitis HLS says of itself before logic synthesis is an estimate of that tool."""
+    counts = {q["name"]: q["count"] for q in result["quantities"]}
+    packed, latency = counts.get("LUT packed"), result["latency"] or {}
+    lut = number(counts.get("LUT")) + (f" (packed {number(packed)})" if packed is not None else "")
+    clock = ", ".join(decimal(c["achieved_mhz"]) for c in result["clocks"] if c["achieved_mhz"] is not None)
+    of_hls = result["origin"]["stage"] == "HLS estimate"
+    return (
+        "estimated by the vendor" if of_hls else "measured",
+        _FORMS["hls" if of_hls else "rtl"],
+        result["target"],
+        lut,
+        *(number(counts.get(name)) for name, _ in _COMPARED[1:]),
+        clock,
+        number(latency.get("maximum")),
+        "",
+        number(latency.get("interval_maximum")),
+        result["origin"]["text"],
+    )
+
+
+def _published(design: Facts) -> tuple[str, ...]:
+    return (
+        "published",
+        design["name"],
+        design["device"],
+        *(number(design[key]) for _, key in _COMPARED),
+        decimal(design["clock_mhz"]),
+        "",
+        decimal(design["latency_ns"]),
+        "",
+        f"{design['source']} ({design['stage']})",
+    )

@@ -7,12 +7,18 @@ from typing import Any
 from firmware_flows.published import PublishedDesign
 from firmware_flows.reporting.document import Items, Table, Text
 from firmware_flows.reporting.resources import resources
-from firmware_flows.synthesis import Clock, Origin, Quantity, SynthesisResult
+from firmware_flows.synthesis import Clock, Latency, Origin, Quantity, SynthesisResult
 
 RTL: dict[str, Any] = {
     "target": "xcvu13p-2",
+    "clock_mhz": 200.0,
     "estimated": {"lut": 1439.2, "register_bits": 859, "source": "estimated (alkaid 0.8.2)"},
-    "measured": {"latency_ns": 30.0},
+    "measured": {
+        "latency_cycles": 6,
+        "latency_ns": 30.0,
+        "initiation_interval": 1,
+        "source": "measured in simulation (Verilator 5.048)",
+    },
 }
 
 YOSYS = SynthesisResult(
@@ -41,31 +47,67 @@ PAPER = PublishedDesign(
 )
 
 
-def test_nothing_synthesised_no_section() -> None:
+VENDOR = SynthesisResult(
+    origin=Origin("vendor", "Vitis HLS", "2023.2", "HLS estimate"),
+    design="firmware",
+    target="xcvu13p-2",
+    quantities=(Quantity("LUT", 5000, "LUT"), Quantity("DSP", 3, "DSP48E2")),
+    latency=Latency(8, 9, 1, 1),
+)
+
+ESTIMATE: dict[str, Any] = {
+    "form": "hls",
+    "target": "xcvu13p-2",
+    "clock_mhz": 200.0,
+    "coverage": 0.8,
+    "stages": [
+        {
+            "stage": "hls",
+            **{key: {"value": 4900.0, "low": 4000.0, "high": 6000.0} for key in ("lut", "ff", "dsp", "bram18")},
+            "latency": {"value": 9.0, "low": 8.0, "high": 11.0},
+            "interval": {"value": 1.0, "low": 1.0, "high": 1.0},
+        }
+    ],
+}
+
+
+def test_nothing_synthesised_or_estimated_no_section() -> None:
     assert resources(None, RTL, []) is None
+    assert resources(None, RTL, [], [{"form": "hls", "refused": "unknown part"}]) is None
 
 
 def test_measured_estimated_and_published_stand_side_by_side_with_their_sources() -> None:
-    section = resources({"results": [YOSYS.to_json(), ROUTED.to_json()]}, RTL, [PAPER.to_json()])
+    results = [r.to_json() for r in (YOSYS, ROUTED, VENDOR)]
+    section = resources({"results": results}, RTL, [PAPER.to_json()], [ESTIMATE])
     assert section is not None
     tables = [block for block in section.blocks if isinstance(block, Table)]
-    assert [t.source for t in tables[:3]] == ["synthesised (Yosys 0.70)"] + [
+    assert tables[0].rows == (
+        ("estimated", "this network, HLS", "xcvu13p-2", *["4,900 [4,000, 6,000]"] * 4, "200.0", "9 [8, 11]",
+         "45.0 [40.0, 55.0]", "1", "what the HLS report will say, 80% interval"),
+        ("estimated", "this network, RTL", "xcvu13p-2", "1,439", "859", "", "", "200.0", "", "", "",
+         "estimated (alkaid 0.8.2)"),
+        ("measured", "this network, RTL", "xcvu13p-2", "", "", "", "", "200.0", "6", "30.0", "1",
+         "measured in simulation (Verilator 5.048)"),
+        ("measured", "this network, RTL", YOSYS.target, "1,653 (packed 1,249)", "835", "", "0.5", "", "", "", "",
+         "synthesised (Yosys 0.70)"),
+        ("measured", "this network, RTL", ROUTED.target, "2,787", "", "", "", "76.6, 76.6", "", "", "",
+         "placed and routed (nextpnr-ecp5 0.11.1)"),
+        ("estimated by the vendor", "this network, HLS", "xcvu13p-2", "5,000", "", "3", "", "", "9", "", "1",
+         "vendor (Vitis HLS, 2023.2: HLS estimate)"),
+        ("published", "their net", "VU9P", "39,782", "8,128", "124", "", "200.0", "", "55.0", "",
+         "their paper (HLS estimate)"),
+    )  # fmt: skip
+    assert Items(("their net: 8 bits",)) in section.blocks
+
+
+def test_every_tool_has_its_own_tables() -> None:
+    section = resources({"results": [YOSYS.to_json(), ROUTED.to_json()]}, None, [])
+    assert section is not None
+    tables = [block for block in section.blocks if isinstance(block, Table)]
+    assert [t.source for t in tables[1:]] == ["synthesised (Yosys 0.70)"] + [
         "placed and routed (nextpnr-ecp5 0.11.1)"
     ] * 2
-    assert tables[1].rows == (("LUT", "2,787", "24,288", "11.5%", "LUT4 sites", ""),)
-    assert [row[2:4] for row in tables[2].rows] == [("76.6", "NOT reached"), ("76.6", "reached"), ("", "")]
-    assert tables[3].rows == (
-        ("this network", YOSYS.target, "1,653 (packed 1,249)", "835", "", "0.5", "", "", "synthesised (Yosys 0.70)"),
-        (
-            "this network", ROUTED.target, "2,787", "", "", "", "76.6, 76.6", "",
-            "placed and routed (nextpnr-ecp5 0.11.1)",
-        ),
-        ("this network", "xcvu13p-2", "1,439", "859", "", "", "", "30", "estimated (alkaid 0.8.2)"),
-        (
-            "their net", "VU9P", "39,782", "8,128", "124", "", "200.0", "55.0",
-            "published: their paper (HLS estimate)",
-        ),
-    )  # fmt: skip
+    assert tables[2].rows == (("LUT", "2,787", "24,288", "11.5%", "LUT4 sites", ""),)
+    assert [row[2:4] for row in tables[3].rows] == [("76.6", "NOT reached"), ("76.6", "reached"), ("", "")]
     assert Items(("A remark.",)) in section.blocks
-    assert Items(("their net: 8 bits",)) in section.blocks
     assert Text("net on Lattice ECP5 LFE5U-25F, placed and routed (nextpnr-ecp5 0.11.1):") in section.blocks

@@ -1,0 +1,58 @@
+"""A drawing of what every layer costs, as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from firmware_flows.reporting.numbers import rounded
+
+_PANELS = (
+    ("lut", "LUT", "#2f6fb0"),
+    ("ff", "FF", "#9aa5b1"),
+    ("dsp", "DSP", "#c58b2b"),
+    ("bram18", "BRAM18", "#7a5ea8"),
+)
+_CYCLES = ("latency", "cycles", "#17406b")
+_WIDTH, _NUMBER, _GAP, _ROW, _TOP = 110, 46, 14, 18, 30
+
+
+def costs_svg(layers: Sequence[Mapping[str, Any]], stage: str) -> str:
+    """One row a layer, one panel a resource; each panel has its own scale, and the numbers beside the bars.
+
+    `layers` are those of `Estimate.facts`, `stage` is "hls" or "synthesis". A resource that no layer takes is left out.
+    """
+    if not layers:
+        return ""
+    panels = [(label, colour, [float(x[stage][key]) for x in layers]) for key, label, colour in _PANELS]
+    panels.append((_CYCLES[1], _CYCLES[2], [float(x[_CYCLES[0]]) for x in layers]))
+    panels = [p for p in panels if any(p[2])]
+    left = 20 + 6 * max(8, *(len(str(layer["name"])) for layer in layers))
+    parts = [_text(left - 8, _TOP + row * _ROW + 12, str(layer["name"]), "end") for row, layer in enumerate(layers)]
+    x = left
+    for label, colour, values in panels:
+        largest = max(values)
+        parts.append(_text(x, _TOP - 10, f"{label}, {rounded(sum(values))} in the layers"))
+        for row, value in enumerate(values):
+            length = value / largest * _WIDTH
+            y = _TOP + row * _ROW
+            title = f"{layers[row]['name']}: {rounded(value)} {label}"
+            parts.append(
+                f'<rect x="{x}" y="{y + 2}" width="{length:.1f}" height="{_ROW - 6}" fill="{colour}">'
+                f"<title>{escape(title)}</title></rect>"
+            )
+            if value:
+                parts.append(_text(x + length + 3, y + 12, rounded(value), size=9))
+        x += _WIDTH + _NUMBER + _GAP
+    height = _TOP + _ROW * len(layers) + 8
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {x} {height}" width="{x}" height="{height}" '
+        f'font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start", size: int = 10) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="#222222">{escape(text)}</text>'
+    )
