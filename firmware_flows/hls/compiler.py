@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,15 @@ from firmware_flows.hls.errors import CompileError
 
 FLAGS = ("-O3", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-fvisibility=hidden", "-shared", "-pthread", "-w")
 """As hls4ml's build_lib.sh, and hidden symbols: two networks in one process must not share a layer's function."""
+
+
+FLAGS_VARIABLE = "FIRMWARE_FLOWS_CSIM_FLAGS"
+"""Environment variable with further options, e.g. -O1 where compiling takes longer than the events do."""
+
+
+def flags() -> tuple[str, ...]:
+    """Options of the compiler; of two that contradict, the later counts."""
+    return (*FLAGS, *shlex.split(os.environ.get(FLAGS_VARIABLE, "")))
 
 
 def find_compiler(purpose: str = "to compile the HLS project") -> str:
@@ -39,7 +49,7 @@ def library_path(directory: Path, source: Path, compiler: str) -> Path:
     """The name of the library for what the directory holds now: a hash over all that goes into it."""
     digest = hashlib.sha256()
     # the path of the weights is compiled in
-    for text in (*FLAGS, compiler_version(compiler), str(directory.resolve())):
+    for text in (*flags(), compiler_version(compiler), str(directory.resolve())):
         digest.update(text.encode() + b"\0")
     for path in sorted([source, *(p for p in (directory / "firmware").rglob("*") if p.is_file())]):
         digest.update(str(path.relative_to(directory)).encode() + b"\0")
@@ -58,7 +68,7 @@ def compile_library(directory: Path, source: Path) -> Path:
     temporary = Path(name)
     weights = (directory / "firmware" / "weights").resolve()
     command = [
-        compiler, *FLAGS, f'-DWEIGHTS_DIR="{weights}"', *includes(directory),
+        compiler, *flags(), f'-DWEIGHTS_DIR="{weights}"', *includes(directory),
         str(source), "-o", str(temporary),
     ]  # fmt: skip
     try:
