@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import firmware_flows as ff
+from firmware_flows.cli.main import run
 from firmware_flows.errors import InputError
 from firmware_flows.handoff.archive import extract_archive, write_archive
 from firmware_flows.handoff.bundle import from_program, read_manifest, write_bundle
@@ -229,6 +230,41 @@ def test_a_bundle_replaces_a_bundle_and_nothing_else(small_program: Program, tmp
     first = json.loads((place / "manifest.json").read_text())
     write_bundle(source, place, random_events=2)
     assert json.loads((place / "manifest.json").read_text())["vectors"] != first["vectors"]
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog runs the HDL test bench")
+def test_the_hdl_test_bench_runs_from_the_bundle_and_fails_on_a_bit(pristine: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(pristine / "rtl", tmp_path / "rtl"))
+    command = re.search(r"iverilog -g2012.*", (root / "README.txt").read_text())
+    assert command is not None
+
+    def simulate() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["bash", "-c", command[0]], cwd=root, capture_output=True, text=True, check=False)
+
+    done = simulate()
+    assert (done.returncode, "PASS: 50 events, all bits equal" in done.stdout) == (0, True)
+    flip_vector(root / "testbench/outputs.hex", 17)
+    done = simulate()
+    assert done.returncode != 0
+    assert "FAIL: 1 of 50 events differ, the first is event 17" in done.stdout
+    assert ff.rtl.Design.load(pristine / "rtl").inputs[0].name == "x"
+
+
+def test_a_program_file_is_enough_on_the_command_line(
+    small_program: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(small_program.save(tmp_path / "net.ffp"))
+    place = tmp_path / "bundle"
+    options = ["--random-events", "10", "--no-verify", "--clock-mhz", "320", "--language", "vhdl", "--io", "stream"]
+    assert run(["handoff", path, "-o", str(place), *options, "--archive", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["archive"]["sha256"] == hashlib.sha256((tmp_path / "bundle.tar.gz").read_bytes()).hexdigest()
+    manifest = read_manifest(place)
+    assert manifest["forms"]["rtl"]["language"] == "vhdl"
+    assert manifest["forms"]["hls"]["clock_period"] == 3.125
+    assert (place / "interface/rtl.xml").read_text().count("vhdlSource-2008") > 3
+    assert run(["handoff", path, "-o", str(place), "--run-dir", "x"]) == 2
+    assert run(["handoff", "net.yaml", "-o", str(place), "--no-rtl"]) == 2
 
 
 TCL = """

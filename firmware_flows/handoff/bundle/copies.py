@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware_flows.handoff.golden import Golden, write_tb_data
+from firmware_flows.rtl.design import DESIGN_FILE, PROGRAM_FILE
 
 if TYPE_CHECKING:
     from firmware_flows.hls import Project
@@ -43,7 +44,7 @@ def _settle(directory: Path, stamp: str) -> None:
 
 def copy_design(design: Design, directory: Path) -> None:
     """Sources, test bench, constraints, scripts and description of a design."""
-    names = [*design.sources, Path("README.txt"), Path("design.json")]
+    names = [*design.sources, Path("README.txt"), Path(DESIGN_FILE), Path(PROGRAM_FILE)]
     names += [
         path.relative_to(design.directory)
         for folder in ("testbench", "constraints", "scripts")
