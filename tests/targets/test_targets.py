@@ -147,3 +147,13 @@ def test_mistakes_name_file_key_value_and_remedy(tmp_path: Path, text: str, said
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(YamlError, match="does not exist"):
         find_target("X2O", tmp_path / "none.yaml")
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "targets.md").read_text(encoding="utf-8")
+    path = tmp_path / "ours.yaml"
+    path.write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    target = find_target("my-trigger", path)
+    assert target.budget is not None
+    assert (target.device.bram18, target.budget.latency_cycles, target.budget.interval_cycles) == (300, 24, 6)
+    assert device_of("xcmy1-fbga-1", path).name == "my-fpga"
