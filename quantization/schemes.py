@@ -25,7 +25,8 @@ class Bits:
 
     def relu(self, negative_slope: float = 0.0) -> Any:
         """`quantized_relu`: [0, 2**integer) in steps of 2**(integer - total)."""
-        return import_qkeras().quantized_relu(self.total, self.integer, negative_slope=negative_slope)
+        integer = self.integer if self.integer >= 0 else float(self.integer)  # TensorFlow has no 2 ** -1 of integers
+        return import_qkeras().quantized_relu(self.total, integer, negative_slope=negative_slope)
 
 
 @dataclass(frozen=True)

@@ -284,3 +284,13 @@ def test_a_layer_used_twice_is_refused() -> None:
 def test_unusable_arguments(x: np.ndarray[Any, Any], bits: int, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         quantize_after_training(chain(layers.Dense(2)), x, bits)
+
+
+def test_activations_below_one_half_have_negative_integer_bits() -> None:
+    """QKeras calls 2 ** integer, which TensorFlow refuses for a negative integer."""
+    model = keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(3, "relu", name="hidden")])
+    model.set_weights([np.full((4, 3), 2.0**-5), np.zeros(3)])
+    x = np.random.default_rng(0).uniform(0, 1, (200, 4))
+    rounded = quantize_after_training(model, x, total_bits=8)
+    assert rounded.get_layer("hidden").activation.integer < 0
+    assert np.abs(np.asarray(rounded(x)) - np.asarray(model(x))).max() < 2.0**-8
