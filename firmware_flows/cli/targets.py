@@ -65,7 +65,8 @@ def targets(name: str | None, files: tuple[Path, ...], as_json: bool) -> None:
 def _list(known: Any) -> None:
     say(f"{'device':<12} {'LUT':>10} {'FF':>10} {'DSP':>7} {'BRAM18':>7} {'URAM':>6} {'regions':>8}")
     for d in known.devices.values():
-        say(f"{d.name:<12} {d.lut:>10,} {d.ff:>10,} {d.dsp:>7,} {d.bram18:>7,} {d.uram:>6,} {d.regions:>8}")
+        note = "" if d.seen_in_a_report else "  (data sheet, from memory)"
+        say(f"{d.name:<12} {d.lut:>10,} {d.ff:>10,} {d.dsp:>7,} {d.bram18:>7,} {d.uram:>6,} {d.regions:>8}{note}")
     say("")
     say(f"{'board':<18} {'device':<11} {'MHz':<10} description")
     for b in known.boards.values():

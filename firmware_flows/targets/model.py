@@ -27,6 +27,11 @@ class Device:
     parts: tuple[str, ...] = ()
     given: tuple[tuple[str, int], ...] = ()
 
+    @property
+    def seen_in_a_report(self) -> bool:
+        """Whether the numbers were read from a tool's report; those of data sheets were written from memory of them."""
+        return " report" in self.source
+
     def region(self, resource: str) -> int:
         """What one super logic region has of a resource."""
         return int(getattr(self, resource)) // self.regions
@@ -42,6 +47,7 @@ class Device:
             "region": {name: self.region(name) for name in RESOURCES},
             "given": dict(self.given),
             "source": self.source,
+            "seen_in_a_report": self.seen_in_a_report,
         }
 
 
