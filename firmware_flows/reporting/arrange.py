@@ -8,7 +8,7 @@ from typing import Any
 from firmware_flows.reporting.document import Block, Document, Image, Items, Section, Table, Text, Verdict
 from firmware_flows.reporting.glance import glance
 from firmware_flows.reporting.metrics import FIRMWARE, REFERENCE, flatten
-from firmware_flows.reporting.numbers import signed
+from firmware_flows.reporting.numbers import metric, signed
 from firmware_flows.reporting.resources import resources
 from firmware_flows.reporting.size import size
 
@@ -221,7 +221,7 @@ def _metrics(facts: Facts) -> Section | None:
     columns = ("metric", *flat, *(("float minus bit-accurate",) if with_loss else ()))
     rows = []
     for name in names:
-        cells = [f"{values[name]:.4f}" if name in values else "" for values in flat.values()]
+        cells = [metric(values[name]) if name in values else "" for values in flat.values()]
         if with_loss:
             both = name in flat[REFERENCE] and name in flat[FIRMWARE]
             cells.append(signed(flat[REFERENCE][name] - flat[FIRMWARE][name]) if both else "")
@@ -232,7 +232,7 @@ def _metrics(facts: Facts) -> Section | None:
         checks = tuple(
             (
                 c["check"],
-                f"{c['value']:.4f}" if c["value"] is not None else "not a number",
+                metric(c["value"]) if c["value"] is not None else "not a number",
                 f"at least {c['at_least']:g}" if "at_least" in c else f"at most {c['at_most']:g}",
                 "holds" if c["passed"] else "FAILS",
             )

@@ -7,7 +7,7 @@ from typing import Any
 
 from firmware_flows.reporting.document import Block, Document, Items, Section, Table, Text, Verdict
 from firmware_flows.reporting.metrics import FIRMWARE
-from firmware_flows.reporting.numbers import estimated, number, rounded, signed
+from firmware_flows.reporting.numbers import estimated, metric, number, rounded, signed
 from firmware_flows.reporting.size import FORMS, RESOURCES, STAGES
 
 Facts = Mapping[str, Any]
@@ -164,7 +164,7 @@ def _ratio(a: float | None, b: float | None) -> str:
 
 
 def _decimal(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else metric(value)
 
 
 def _signed(value: float | None) -> str:

@@ -47,7 +47,8 @@ def costs_svg(layers: Sequence[Mapping[str, Any]], stage: str) -> str:
         x += _WIDTH + _NUMBER + _GAP
     height = _TOP + _ROW * len(layers) + 8
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {x} {height}" width="{x}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {x} {height}" width="{1.2 * x:.0f}" '
+        f'height="{1.2 * height:.0f}" '
         f'font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
     )
 

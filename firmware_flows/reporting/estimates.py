@@ -9,15 +9,13 @@ from typing import Any
 from firmware_flows.errors import FirmwareFlowsError
 from firmware_flows.estimation import Estimate, advise, estimate
 from firmware_flows.program import Program
+from firmware_flows.reporting.size import NO_LATENCY_NS
 from firmware_flows.targets import Budget, Target, catalogue, find_target
 
 Facts = Mapping[str, Any]
 
 TOOLS = {"Vitis": "vitis_hls", "Vivado": "vivado_hls"}
 """hls4ml's back end -> the tool that the estimator knows; for the others it answers as for Vitis HLS, and says so."""
-
-_NO_LATENCY_NS = 1e9
-"""Stands for "no limit" where a budget lays down the interval alone: a second."""
 
 
 def estimate_facts(program: Program, recipe: Facts, reuse_factor: Any = None) -> list[dict[str, Any]]:
@@ -84,7 +82,7 @@ def place_of(target: str, clock_mhz: float, wanted: Facts) -> Target:
     if latency_ns is None and interval_ns is None:
         return place
     text = "the recipe's budget"
-    limit = _NO_LATENCY_NS if latency_ns is None else latency_ns
+    limit = NO_LATENCY_NS if latency_ns is None else latency_ns
     return replace(place, budget=Budget(text, "", clock_mhz, limit, text, "the recipe", interval_ns))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from firmware_flows.reporting.document import Section, Table
 from firmware_flows.reporting.metrics import FIRMWARE, REFERENCE, flatten
-from firmware_flows.reporting.numbers import decimal, estimated, nanoseconds, number, percent
+from firmware_flows.reporting.numbers import decimal, estimated, metric, nanoseconds, number, percent
+from firmware_flows.reporting.size import NO_LATENCY_NS
 
 Facts = Mapping[str, Any]
 Row = tuple[str, str, str]
@@ -49,13 +50,13 @@ def _metrics(metrics: Facts | None) -> Iterator[Row]:
     source = f"measured on {metrics['events']:,} test events"
     for c in metrics.get("checks") or ():
         limit = f"at least {c['at_least']:g}" if "at_least" in c else f"at most {c['at_most']:g}"
-        value = f"{c['value']:.4f}" if c["value"] is not None else "not a number"
+        value = metric(c["value"]) if c["value"] is not None else "not a number"
         yield (c["check"], f"{value}, wanted {limit}: {'holds' if c['passed'] else 'FAILS'}", source)
     if not metrics.get("checks"):
         for form in (REFERENCE, FIRMWARE):
             accuracy = flatten(metrics["forms"].get(form, {})).get("accuracy")
             if accuracy is not None:
-                yield (f"{form} accuracy", f"{accuracy:.4f}", source)
+                yield (f"{form} accuracy", metric(accuracy), source)
 
 
 def _estimate(entry: Facts) -> Iterator[Row]:
@@ -68,9 +69,9 @@ def _estimate(entry: Facts) -> Iterator[Row]:
     if entry["outside"]:
         source += ", outside the calibrated domain"
     allowed = ""
-    if budget:
+    if budget and budget["latency_ns"] < NO_LATENCY_NS:
         cycles = int(budget["latency_ns"] * clock / 1e3 + 1e-9)
-        allowed = f"; {budget['name']} allows {cycles} cycles, {budget['latency_ns']:g} ns" if cycles < 10**5 else ""
+        allowed = f"; {budget['name']} allows {cycles} cycles, {budget['latency_ns']:g} ns"
     yield (
         f"{form}: latency",
         f"{estimated(stage['latency'])} cycles = {nanoseconds(stage['latency'], clock)} ns at {clock:g} MHz{allowed}",
@@ -80,7 +81,7 @@ def _estimate(entry: Facts) -> Iterator[Row]:
     if budget and budget["interval_ns"]:
         cycles = max(int(budget["interval_ns"] * clock / 1e3 + 1e-3), 1)
         every = f"; {budget['name']} brings an event every {cycles}"
-    yield (f"{form}: initiation interval", f"{stage['interval']['value']:.0f} cycles{every}", source)
+    yield (f"{form}: initiation interval", f"{_cycles(stage['interval']['value'])}{every}", source)
     largest = max(entry["shares"], key=lambda name: float(entry["shares"][name]["value"]))
     regions = f", {percent(entry['region_shares'][largest]['value'])} of a region" if device["regions"] > 1 else ""
     fits = "fits" if entry["fits"] else "DOES NOT FIT: " + "; ".join(entry["problems"])
@@ -95,10 +96,14 @@ def _estimate(entry: Facts) -> Iterator[Row]:
         word = "fits with" if best["fits"] else "nearest with"
         yield (
             f"{form}: {word}",
-            f"{best['text']}: {best['latency']['value']:.0f} cycles = {best['latency_ns']:.0f} ns, "
+            f"{best['text']}: {_cycles(best['latency']['value'])} = {best['latency_ns']:.0f} ns, "
             f"interval {best['interval']['value']:.0f}",
             "estimated with that change",
         )
+
+
+def _cycles(count: float) -> str:
+    return f"{count:.0f} cycle{'' if round(count) == 1 else 's'}"
 
 
 def _simulated(rtl: Facts | None) -> Iterator[Row]:

@@ -17,7 +17,7 @@ _STYLE = """
         --good: #4ac26b; --bad: #ff7b6b; --dim: #9aa5b1; } }
 * { box-sizing: border-box; }
 body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto;
-       max-width: 70rem; padding: 1.5rem 1rem 4rem; overflow-wrap: anywhere; }
+       max-width: 78rem; padding: 1.5rem 1rem 4rem; overflow-wrap: anywhere; }
 h1 { line-height: 1.2; margin: 0 0 .3rem; } h2 { margin: 2.4rem 0 .6rem; border-bottom: 1px solid var(--line); }
 nav { font-size: .9rem; } nav a { margin-right: 1rem; } a { color: inherit; }
 .verdict { border-left: .35rem solid; padding: .5rem .8rem; background: var(--soft); margin: .8rem 0; }
@@ -30,13 +30,18 @@ td.short { white-space: nowrap; }
 th { background: var(--soft); } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .source, figcaption { color: var(--dim); font-size: .82rem; margin: 0 0 1rem; }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #ffffff; }
+@media screen and (max-width: 40rem) {
+  table.few thead { display: none; } table.few tr { display: block; border: 1px solid var(--line); padding: .3rem .5rem;
+    border-bottom: 0; } table.few tr:last-child { border-bottom: 1px solid var(--line); }
+  table.few td { display: block; border: 0; padding: 0; overflow-wrap: anywhere; white-space: normal; }
+  table.few td:first-child { font-weight: 600; } table.few td:nth-child(3) { color: var(--dim); font-size: .8rem; } }
 @page { size: A4; margin: 12mm; }
 @media print {
   :root { color-scheme: light; --ink: #000000; --paper: #ffffff; --line: #b0b6bc; --soft: #f3f5f7; --good: #1a7f37;
           --bad: #b42318; --dim: #444c54; }
   body { max-width: none; font-size: 10pt; padding: 0; } nav { display: none; } .scroll { overflow: visible; }
   table { font-size: 7.5pt; } table.wide { font-size: 6pt; } th, td { padding: .1rem .25rem; overflow-wrap: anywhere; }
-  th { overflow-wrap: normal; } .source, figcaption { font-size: 7.5pt; }
+  th, td.number { overflow-wrap: normal; } .source, figcaption { font-size: 7.5pt; }
   h2 { break-after: avoid; } figure, tr { break-inside: avoid; } thead { display: table-header-group; }
   img { max-height: 230mm; } }
 """
@@ -45,8 +50,13 @@ figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff
 WIDE = 7
 """A table of more columns is set smaller on paper."""
 
+FEW = 3
+"""Tables of up to this many columns without numbers become a list on a phone."""
+
 SHORT = 12
 """Cells of up to this many characters stay on one line."""
+
+_LONG = re.compile(r"[A-Za-z_][\w./,-]{15,}")
 
 _BRACKETED = re.compile(r"\[[\d.,% -]+\]")
 
@@ -90,17 +100,23 @@ def _table(table: Table) -> str:
         style = f' class="{" ".join(kinds)}"' if kinds else ""
         # An interval breaks before its bracket, not inside.
         kept = _BRACKETED.sub(lambda found: found.group().replace(" ", "\N{NO-BREAK SPACE}"), text)
-        return f"<{tag}{style}>{escape(kept)}</{tag}>"
+        return f"<{tag}{style}>{_breakable(escape(kept))}</{tag}>"
 
     def row(cells: tuple[str, ...], tag: str) -> str:
         return f"<tr>{''.join(cell(column, text, tag) for column, text in enumerate(cells))}</tr>"
 
     body = "".join(row(cells, "td") for cells in table.rows)
-    wide = ' class="wide"' if len(table.columns) > WIDE else ""
+    few = len(table.columns) <= FEW and not table.numeric
+    kind = ' class="wide"' if len(table.columns) > WIDE else ' class="few"' if few else ""
     return (
-        f'<div class="scroll"><table{wide}><thead>{row(table.columns, "th")}</thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scroll"><table{kind}><thead>{row(table.columns, "th")}</thead><tbody>{body}</tbody></table></div>'
         f'<p class="source">Source: {escape(table.source)}</p>'
     )
+
+
+def _breakable(text: str) -> str:
+    """Long names may break where a reader would break them, so that they need not set the width of a column."""
+    return _LONG.sub(lambda found: re.sub("([._/,](?=.))", r"\1<wbr>", found.group()), text)
 
 
 def _image(image: Image, directory: Path) -> str:

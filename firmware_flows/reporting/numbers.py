@@ -12,6 +12,10 @@ DIGITS = 3
 """Of an estimate: its interval is never so narrow that more would mean something. report.json has them all."""
 
 
+LARGE = 100.0
+"""Metrics from here on are shown with one digit behind the point."""
+
+
 def number(value: float | None) -> str:
     """A count, or "" where there is none."""
     return "" if value is None else f"{value:,.10g}"
@@ -32,14 +36,23 @@ def percent(part: float) -> str:
     return f"{part:.1%}"
 
 
+def metric(value: float, sign: str = "") -> str:
+    """Four digits behind the point, one for large values; what rounds to nothing has no sign.
+
+    >>> metric(-0.00004), metric(0.25), metric(3825.4571)
+    ('0.0000', '0.2500', '3,825.5')
+    """
+    text = format(value, f"{sign}.4f" if abs(value) < LARGE else f"{sign},.1f")
+    return text.lstrip("+-") if not text.strip("+-0.") else text
+
+
 def signed(difference: float) -> str:
-    """A difference with four digits behind the point; what rounds to nothing has no sign.
+    """The same for a difference, with its sign.
 
     >>> signed(-0.00004), signed(0.25)
     ('0.0000', '+0.2500')
     """
-    text = f"{difference:+.4f}"
-    return text[1:] if not text.strip("+-0.") else text
+    return metric(difference, "+")
 
 
 def rounded(value: float) -> str:

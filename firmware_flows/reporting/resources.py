@@ -76,15 +76,15 @@ def _comparison(
     rows += [_measured(result) for result in results]
     rows += [_published(design) for design in published]
     columns = (
-        "", "design", "device", "LUT", "FF", "DSP", "BRAM18", "clock, MHz", "latency, cycles", "latency, ns",
-        "interval", "where it comes from",
+        "where it comes from", "design", "device", "LUT", "FF", "DSP", "BRAM18", "MHz", "cycles", "ns", "interval",
     )  # fmt: skip
     return Table(
         columns,
         tuple(rows),
         "as each row says. In brackets: the interval of an estimate. A LUT of another device family, and a count of "
         "another stage, are not the same measure. Clock: of measured rows the one that was achieved, of others the one "
-        "asked for; latency at the clock asked for",
+        "asked for. Cycles and ns: from the first input to the last output, at the clock asked for. Interval: cycles "
+        "between two events",
         frozenset(range(3, 11)),
     )
 
@@ -92,7 +92,7 @@ def _comparison(
 def _estimated(entry: Facts) -> Iterator[tuple[str, ...]]:
     for stage in entry["stages"]:
         yield (
-            "estimated",
+            f"estimated: {_STAGES[stage['stage']]}, {entry['coverage']:.0%} interval",
             _FORMS[entry["form"]],
             entry["target"],
             *(estimated(stage[key]) for _, key in _COMPARED),
@@ -100,7 +100,6 @@ def _estimated(entry: Facts) -> Iterator[tuple[str, ...]]:
             estimated(stage["latency"]),
             nanoseconds(stage["latency"], entry["clock_mhz"]),
             rounded(stage["interval"]["value"]),
-            f"{_STAGES[stage['stage']]}, {entry['coverage']:.0%} interval",
         )
 
 
@@ -108,11 +107,11 @@ def _of_rtl(rtl: Facts) -> Iterator[tuple[str, ...]]:
     """The estimate of the RTL's generator, and what was measured in simulation: a row each."""
     figures, measured, clock = rtl["estimated"], rtl["measured"], decimal(rtl["clock_mhz"])
     lut, ff = number(round(figures["lut"])), number(figures["register_bits"])
-    yield ("estimated", _FORMS["rtl"], rtl["target"], lut, ff, "", "", clock, "", "", "", figures["source"])
+    yield (figures["source"], _FORMS["rtl"], rtl["target"], lut, ff, "", "", clock, "", "", "")
     if measured:
         yield (
-            "measured", _FORMS["rtl"], rtl["target"], "", "", "", "", clock, str(measured["latency_cycles"]),
-            decimal(measured["latency_ns"]), str(measured["initiation_interval"]), measured["source"],
+            measured["source"], _FORMS["rtl"], rtl["target"], "", "", "", "", clock, str(measured["latency_cycles"]),
+            decimal(measured["latency_ns"]), str(measured["initiation_interval"]),
         )  # fmt: skip
 
 
@@ -124,7 +123,7 @@ def _measured(result: Facts) -> tuple[str, ...]:
     clock = ", ".join(decimal(c["achieved_mhz"]) for c in result["clocks"] if c["achieved_mhz"] is not None)
     of_hls = result["origin"]["stage"] == "HLS estimate"
     return (
-        "estimated by the vendor" if of_hls else "measured",
+        f"{'estimated by the vendor' if of_hls else 'measured'}: {result['origin']['text']}",
         _FORMS["hls" if of_hls else "rtl"],
         result["target"],
         lut,
@@ -133,13 +132,12 @@ def _measured(result: Facts) -> tuple[str, ...]:
         number(latency.get("maximum")),
         "",
         number(latency.get("interval_maximum")),
-        result["origin"]["text"],
     )
 
 
 def _published(design: Facts) -> tuple[str, ...]:
     return (
-        "published",
+        f"published: {design['source']} ({design['stage']})",
         design["name"],
         design["device"],
         *(number(design[key]) for _, key in _COMPARED),
@@ -147,5 +145,4 @@ def _published(design: Facts) -> tuple[str, ...]:
         "",
         decimal(design["latency_ns"]),
         "",
-        f"{design['source']} ({design['stage']})",
     )

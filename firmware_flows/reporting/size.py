@@ -10,6 +10,9 @@ from firmware_flows.reporting.numbers import decimal, estimated, estimated_share
 
 Facts = Mapping[str, Any]
 
+NO_LATENCY_NS = 1e9
+"""Stands for "no limit" where a budget lays down the interval alone: a second."""
+
 FORMS = {"hls": "HLS project", "rtl": "RTL"}
 
 STAGES = {"hls": "the HLS report will say", "synthesis": "logic synthesis will leave"}
@@ -103,8 +106,9 @@ def _checks(entry: Facts, checks: Sequence[Facts]) -> list[Block]:
     rows = tuple((c["name"], _STATUS[c["status"]], c["message"]) for c in checks)
     said = "Against what the recipe allows, or else the device:"
     if budget:
-        every = f", an event every {budget['interval_cycles']} cycles" if budget["interval_cycles"] else ""
-        said = f"Against {budget['name']} ({budget['description']}{every}):"
+        allowed = [f"{budget['latency_ns']:g} ns"] if budget["latency_ns"] < NO_LATENCY_NS else []
+        allowed += [f"an event every {budget['interval_ns']:g} ns"] if budget["interval_ns"] else []
+        said = f"Against {budget['name']} ({budget['description']}): {', '.join(allowed)}."
     source = (
         "firmware-flows check: a measured number where there is one, else the end of the estimate's interval "
         "that the recipe names (upper unless it says otherwise), so that a design passes even if the estimate errs"

@@ -50,8 +50,10 @@ def types_svg(layers: Sequence[Mapping[str, Any]]) -> str:
     for weight in range(-lowest, highest):
         if weight % 4 == 0 and weight != 0:
             axis.append(_text(x(weight) + _BIT / 2, _TOP - 4, f"2^{weight}", anchor="middle", size=8))
+    width = max(width, 560)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {max(width, 560)} {height}" font-family="sans-serif">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{1.2 * width:.0f}" '
+        f'height="{1.2 * height:.0f}" font-family="sans-serif">'
         f'<rect width="100%" height="100%" fill="#ffffff"/>{_legend()}{"".join(axis)}{"".join(parts)}</svg>\n'
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 from firmware_flows.reporting import arrange, to_html, to_markdown
 from firmware_flows.reporting.document import Document, Section, Table
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "wbr"}
 
 
 class Checker(HTMLParser):

@@ -82,20 +82,19 @@ def test_measured_estimated_and_published_stand_side_by_side_with_their_sources(
     assert section is not None
     tables = [block for block in section.blocks if isinstance(block, Table)]
     assert tables[0].rows == (
-        ("estimated", "this network, HLS", "xcvu13p-2", *["4,900 [4,000, 6,000]"] * 4, "200.0", "9 [8, 11]",
-         "45.0 [40.0, 55.0]", "1", "what the HLS report will say, 80% interval"),
-        ("estimated", "this network, RTL", "xcvu13p-2", "1,439", "859", "", "", "200.0", "", "", "",
-         "estimated (alkaid 0.8.2)"),
-        ("measured", "this network, RTL", "xcvu13p-2", "", "", "", "", "200.0", "6", "30.0", "1",
-         "measured in simulation (Verilator 5.048)"),
-        ("measured", "this network, RTL", YOSYS.target, "1,653 (packed 1,249)", "835", "", "0.5", "", "", "", "",
-         "synthesised (Yosys 0.70)"),
-        ("measured", "this network, RTL", ROUTED.target, "2,787", "", "", "", "76.6, 76.6", "", "", "",
-         "placed and routed (nextpnr-ecp5 0.11.1)"),
-        ("estimated by the vendor", "this network, HLS", "xcvu13p-2", "5,000", "", "3", "", "", "9", "", "1",
-         "vendor (Vitis HLS, 2023.2: HLS estimate)"),
-        ("published", "their net", "VU9P", "39,782", "8,128", "124", "", "200.0", "", "55.0", "",
-         "their paper (HLS estimate)"),
+        ("estimated: what the HLS report will say, 80% interval", "this network, HLS", "xcvu13p-2",
+         *["4,900 [4,000, 6,000]"] * 4, "200.0", "9 [8, 11]", "45.0 [40.0, 55.0]", "1"),
+        ("estimated (alkaid 0.8.2)", "this network, RTL", "xcvu13p-2", "1,439", "859", "", "", "200.0", "", "", ""),
+        ("measured in simulation (Verilator 5.048)", "this network, RTL", "xcvu13p-2", "", "", "", "", "200.0", "6",
+         "30.0", "1"),
+        ("measured: synthesised (Yosys 0.70)", "this network, RTL", YOSYS.target, "1,653 (packed 1,249)", "835", "",
+         "0.5", "", "", "", ""),
+        ("measured: placed and routed (nextpnr-ecp5 0.11.1)", "this network, RTL", ROUTED.target, "2,787", "", "", "",
+         "76.6, 76.6", "", "", ""),
+        ("estimated by the vendor: vendor (Vitis HLS, 2023.2: HLS estimate)", "this network, HLS", "xcvu13p-2",
+         "5,000", "", "3", "", "", "9", "", "1"),
+        ("published: their paper (HLS estimate)", "their net", "VU9P", "39,782", "8,128", "124", "", "200.0", "",
+         "55.0", ""),
     )  # fmt: skip
     assert Items(("their net: 8 bits",)) in section.blocks
 
