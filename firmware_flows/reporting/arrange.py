@@ -345,9 +345,9 @@ def _pairs(facts: Facts, source: str) -> Table:
     def walk(value: Any, name: str) -> None:
         if isinstance(value, Mapping) and value:
             for key, item in value.items():
-                walk(item, f"{name}.{key}" if name else str(key))
+                walk(item, f"{name}.{key}" if name else str(key).replace("_", " "))
         elif value is not None and value != {}:
-            rows.append((name.replace("_", " "), _show(value)))
+            rows.append((name, _show(value)))
 
     walk(facts, "")
     return Table(("", ""), tuple(rows), source)

@@ -31,6 +31,8 @@ th { background: var(--soft); } td.number, th.number { text-align: right; font-v
 .source, figcaption { color: var(--dim); font-size: .82rem; margin: 0 0 1rem; }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #ffffff; }
 @media screen and (max-width: 40rem) {
+  .scroll td:first-child, .scroll th:first-child { position: sticky; left: 0; background: var(--soft); }
+  .scroll table:not(.few) td:first-child { max-width: 9rem; }
   table.few thead { display: none; } table.few tr { display: block; border: 1px solid var(--line); padding: .3rem .5rem;
     border-bottom: 0; } table.few tr:last-child { border-bottom: 1px solid var(--line); }
   table.few td { display: block; border: 0; padding: 0; overflow-wrap: anywhere; white-space: normal; }
@@ -105,11 +107,12 @@ def _table(table: Table) -> str:
     def row(cells: tuple[str, ...], tag: str) -> str:
         return f"<tr>{''.join(cell(column, text, tag) for column, text in enumerate(cells))}</tr>"
 
+    head = f"<thead>{row(table.columns, 'th')}</thead>" if any(table.columns) else ""
     body = "".join(row(cells, "td") for cells in table.rows)
     few = len(table.columns) <= FEW and not table.numeric
     kind = ' class="wide"' if len(table.columns) > WIDE else ' class="few"' if few else ""
     return (
-        f'<div class="scroll"><table{kind}><thead>{row(table.columns, "th")}</thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scroll"><table{kind}>{head}<tbody>{body}</tbody></table></div>'
         f'<p class="source">Source: {escape(table.source)}</p>'
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,32 +148,44 @@ _MEASURE = """(() => {
 })()"""
 
 
+def _pipe() -> tuple[int, int]:
+    """The ends of a pipe, read and write, with numbers from 10 on."""
+    ends = os.pipe()
+    read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
+    for end in ends:
+        os.close(end)
+    return read, write
+
+
+# The browser reads its commands from descriptor 3 and answers on 4.
+_LAUNCH = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
 @contextmanager
 def chromium(profile: Path) -> Iterator[Chromium]:
     """A browser for the time of a block; `profile` is a folder for what it writes."""
     path = find_chromium()
     assert path is not None
-    to_browser, from_browser = os.pipe(), os.pipe()
-
-    def ends() -> None:
-        # The browser reads its commands from descriptor 3 and answers on 4.
-        taken = os.dup(to_browser[0]), os.dup(from_browser[1])
-        os.dup2(taken[0], 3)
-        os.dup2(taken[1], 4)
-
+    # Numbers well above 4, so that the launcher can put them there one after the other.
+    commands, to_browser = _pipe()
+    from_browser, answers = _pipe()
     process = subprocess.Popen(
-        [path, *_FLAGS, f"--user-data-dir={profile}"],
+        [sys.executable, "-c", _LAUNCH, str(commands), str(answers), path, *_FLAGS, f"--user-data-dir={profile}"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        close_fds=False,
-        preexec_fn=ends,
+        pass_fds=(commands, answers),
         env={**os.environ, "HOME": str(profile)},
     )
-    os.close(to_browser[0])
-    os.close(from_browser[1])
+    os.close(commands)
+    os.close(answers)
     try:
-        yield Chromium(to_browser[1], from_browser[0])
+        yield Chromium(to_browser, from_browser)
     finally:
         process.terminate()
         try:
@@ -179,5 +193,5 @@ def chromium(profile: Path) -> Iterator[Chromium]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        os.close(to_browser[1])
-        os.close(from_browser[0])
+        os.close(to_browser)
+        os.close(from_browser)
