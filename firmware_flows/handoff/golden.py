@@ -6,6 +6,7 @@ tb_input_features.dat, tb_output_predictions.dat    decimals, an event a line, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,11 +108,16 @@ def read_hex(port: Port, text: str) -> npt.NDArray[np.int64]:
     return port.unpack(np.array(rows, dtype=np.uint32).reshape(len(rows), port.words))
 
 
-def write_tb_data(golden: Golden, directory: Path) -> list[Path]:
-    """Both files of hls4ml's `tb_data`; decimals that name each number exactly. Returns them."""
+def write_tb_data(golden: Golden, directory: Path, read: Sequence[str] | None = None) -> list[Path]:
+    """Both files of hls4ml's `tb_data`; decimals that name each number exactly. Returns them.
+
+    read: names of the inputs that the HLS project has, in its order; by default the Program's.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, arrays in ((INPUTS_DAT, golden.inputs), (OUTPUTS_DAT, golden.values())):
+    by_name = {port.port: x for port, x in zip(golden.program.inputs, golden.inputs, strict=True)}
+    inputs = list(by_name.values()) if read is None else [by_name[name] for name in read]
+    for name, arrays in ((INPUTS_DAT, inputs), (OUTPUTS_DAT, golden.values())):
         flat = np.concatenate([np.asarray(a, np.float64).reshape(golden.events, -1) for a in arrays], axis=1)
         path = directory / name
         path.write_text("".join(" ".join(map(repr, row)) + "\n" for row in flat.tolist()), encoding="ascii")

@@ -10,11 +10,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import firmware_flows as ff
+from firmware_flows.builder import Builder
 from firmware_flows.cli.main import run
 from firmware_flows.errors import InputError
+from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.handoff.archive import extract_archive, write_archive
 from firmware_flows.handoff.bundle import from_program, read_manifest, write_bundle
 from firmware_flows.handoff.patterns import channels_to_events, read_apx, read_empv1, read_empv2
@@ -43,11 +46,16 @@ def unpacked(pristine: Path, tmp_path: Path) -> Path:
     return extract_archive(archive, empty)
 
 
-def run_check(root: Path, path: str) -> subprocess.CompletedProcess[str]:
+def run_check(root: Path, path: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     bash = shutil.which("bash")
     assert bash is not None
     return subprocess.run(
-        [bash, str(root / "CHECK.sh")], capture_output=True, text=True, env={"PATH": path}, cwd="/", check=False
+        [bash, str(root / "CHECK.sh"), *arguments],
+        capture_output=True,
+        text=True,
+        env={"PATH": path},
+        cwd="/",
+        check=False,
     )
 
 
@@ -115,7 +123,7 @@ def test_one_bit_of_a_weight_of_a_vector_of_a_file(unpacked: Path, bare_path: st
     content[100] ^= 1
     page.write_bytes(bytes(content))
     (unpacked / "lock.json").unlink()
-    done = run_check(unpacked, bare_path)
+    done = run_check(unpacked, bare_path, "--checksums")
     assert done.returncode == 1
     assert "FAIL checksum: interface/rtl.md is not the file that was handed off" in done.stdout
     assert "FAIL checksum: lock.json is missing" in done.stdout
@@ -153,6 +161,8 @@ def test_a_missing_compiler_ends_with_3(unpacked: Path, bare_path: str, tmp_path
     (poor / "g++").unlink()
     done = run_check(unpacked, str(poor))
     assert (done.returncode, done.stderr) == (3, "ERROR: g++ is needed and was not found\n")
+    assert run_check(unpacked, str(poor), "--checksums").returncode == 0
+    assert run_check(unpacked, str(poor), "--checksum").returncode == 2
 
 
 @pytest.mark.cpp
@@ -168,6 +178,50 @@ def test_a_shortened_list_of_checksums_and_code_that_does_not_compile(unpacked: 
     assert f"FAIL checksum: SHA256SUMS names {len(lines) - 1} files, and there were {len(lines)}" in done.stdout
     assert "FAIL emulator header: does not compile: " in done.stdout
     assert "FAIL CMSSW emulator: does not compile: " in done.stdout
+
+
+def several_ports() -> Program:
+    """Three inputs, of which the first is read by no layer and the others in the opposite order; two outputs."""
+    b = Builder("ports")
+    values = {}
+    for name, size in (("spare", 2), ("a", 3), ("b", 2)):
+        b.begin_layer(name, "Input")
+        values[name] = b.input(name, (size,), FixedPoint.parse("ap_fixed<5,3,AP_RND,AP_SAT>"))
+        b.end_layer(values[name], attributes={"shape": [size]})
+    outputs = {}
+    for name, n_in, n_out in (("b", 2, 1), ("a", 3, 2)):
+        weights, bias = np.arange(n_in * n_out).reshape(n_in, n_out) - 2, np.arange(n_out)  # below 10: printed exactly
+        b.begin_layer(f"dense_{name}", "Dense", [name])
+        y = outputs[f"of_{name}"] = b.affine(values[name], weights, 2, bias, 2)
+        t = FixedPoint(5, 3)
+        b.end_layer(
+            y,
+            types={"weight": t, "bias": t, "accum": b.type_of(y)},
+            attributes={"positions": 1, "n_in": n_in, "n_out": n_out},
+            arrays={"weight": weights, "bias": bias},
+        )
+    return b.build(outputs)
+
+
+@pytest.mark.cpp
+def test_several_ports_and_one_that_nobody_reads(tmp_path: Path) -> None:
+    program = several_ports()
+    project = ff.hls.write_project(program, tmp_path / "hls")
+    root = write_bundle(from_program(program, project, None), tmp_path / "bundle", random_events=100)
+    done = run_check(root, os.environ["PATH"])
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("every bit as expected") == 4
+    interface = json.loads((root / "interface/hls.json").read_text())
+    assert {p["source"] for p in interface["ports"] if p["role"] == "data"} == {"a", "b", "of_a", "of_b"}
+    assert interface["remarks"] == ["Input 'spare' has no port: no layer reads it."]
+    # hls4ml's own test bench reads what it is given, and prints the right numbers
+    flags = ["-std=c++17", "-O0", "-w", "-Ifirmware/ap_types", '-DWEIGHTS_DIR="firmware/weights"']
+    sources = ["firmware_test.cpp", "firmware/firmware.cpp", "-o", "test"]
+    subprocess.run(["g++", *flags, *sources], cwd=root / "hls", check=True)
+    subprocess.run(["./test"], cwd=root / "hls", check=True, capture_output=True)
+    wanted = (root / "hls/tb_data/tb_output_predictions.dat").read_text().split()
+    found = (root / "hls/tb_data/csim_results.log").read_text().split()
+    assert found == [f"{float(v):g}" for v in wanted]
 
 
 def test_equal_inputs_give_equal_bytes(small_program: Program, pristine: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ namespace bench {{
 {run}std::size_t events) {{
     std::vector<float> x;
     for (std::size_t event = 0; event < events; ++event)
-        for (std::size_t p = 0; p < input_count; ++p)
+        for (std::size_t p : {{{read}}})
             for (std::size_t k = 0; k < inputs[p].elements; ++k)
                 x.push_back(float(std::ldexp(double(given[p][event * inputs[p].elements + k]), -inputs[p].fractional)));
     std::vector<std::int64_t*> results;
@@ -88,29 +88,45 @@ namespace bench {{
 """
 
 
-def hls_bench(program: Program, simulation: str) -> str:
+def hls_bench(program: Program, simulation: str, read: Sequence[str] | None = None) -> str:
     """For an HLS project; `simulation`: path of its simulation.cpp, as the source is to include it.
 
+    read: names of the inputs that the project has, in its order (`plan.inputs`); by default the Program's. An input
+    that no layer reads is none of the project's.
     Compile with -std=c++17 -pthread and the project's own include directories and WEIGHTS_DIR. Raises InputError for
     inputs of more than 24 bits.
     """
     for port in program.inputs:
         if port.type.width - port.type.signed > FLOAT_BITS:
             raise InputError(f"input {port.port!r} has {port.type.width} bits, more than this test bench takes")
-    return _bench(program, "HLS C++", _HLS.format(simulation=simulation, run=_RUN))
+    names = [port.port for port in program.inputs]
+    order = ", ".join(f"std::size_t({names.index(name)})" for name in (names if read is None else read))
+    return _bench(program, "HLS C++", _HLS.format(simulation=simulation, run=_RUN, read=order))
 
 
-def vendor_bench(program: Program, header: str, top: str, variables: Sequence[Variable], *, stream: bool) -> str:
+def vendor_bench(
+    program: Program,
+    header: str,
+    top: str,
+    variables: Sequence[Variable],
+    *,
+    stream: bool,
+    read: Sequence[str] | None = None,
+) -> str:
     """For C simulation and RTL co-simulation by Vitis and Vivado HLS: fails when a bit differs, as hls4ml's does not.
 
     header: path of the project's header, as the source is to include it, and beside it the C++ file; variables: of the
-    top function `top`. g++ compiles it too, together with that C++ file, or alone with WEIGHTS_OF_HEADERS defined.
+    top function `top`; read: as of `hls_bench`. g++ compiles it too, together with that C++ file, or alone with
+    WEIGHTS_OF_HEADERS defined.
     """
     names = [v.name for v in variables]
     lines: list[str] = []
     inputs, outputs = ports_of(program)
-    for k, (port, variable) in enumerate(zip((*inputs, *outputs), variables, strict=True)):
-        entering, p = k < len(inputs), k if k < len(inputs) else k - len(inputs)
+    sources = [port.source for port in inputs]
+    entered = [(sources.index(name), True) for name in (sources if read is None else read)]
+    places = [*entered, *((p, False) for p in range(len(outputs)))]
+    for (p, entering), variable in zip(places, variables, strict=True):
+        port = inputs[p] if entering else outputs[p]
         element = f"{variable.type}::value_type" if stream else variable.type
         value = f"number<{element}>(given[{p}][event * {port.size} + i])"
         if not stream:
@@ -128,7 +144,7 @@ def vendor_bench(program: Program, header: str, top: str, variables: Sequence[Va
                 "}",
             ]
     lines.append(f"{top}({', '.join(names)});")
-    for p, (port, variable) in enumerate(zip(outputs, variables[len(inputs) :], strict=True)):
+    for p, (port, variable) in enumerate(zip(outputs, variables[len(entered) :], strict=True)):
         target = f"found[{p}][event * {port.size} + i] = mantissa"
         if not stream:
             lines.append(f"for (std::size_t i = 0; i < {port.size}; ++i) {target}({variable.name}[i], outputs[{p}]);")

@@ -144,15 +144,16 @@ def _hls(project: Project, root: Path, golden: Golden) -> list[str]:
     includes = ["-Ihls", *(f"-Ihls/firmware/{n}" for n in INCLUDES if (root / "hls/firmware" / n).is_dir())]
     flags = " ".join(["-std=c++17 -O1 -pthread", *includes, WEIGHTS])
     paragraphs, settings = [], project.settings
+    read = [port.name for port in project.plan.inputs]
     narrow = all(p.type.width - p.type.signed <= FLOAT_BITS for p in project.program.inputs)
     if can_simulate(settings) and narrow:
-        text = hls_bench(project.program, "../hls/simulation/simulation.cpp")
+        text = hls_bench(project.program, "../hls/simulation/simulation.cpp", read)
         write_text(root / "benches" / "hls_bench.cpp", text)
         paragraphs.append(Bench("HLS C++", "hls", f"{flags} benches/hls_bench.cpp").text())
     if settings.backend in AMD:
         text = vendor_bench(
             project.program, f"../hls/firmware/{settings.project_name}.h", settings.project_name,
-            top_variables(project), stream=settings.io == "stream",
+            top_variables(project), stream=settings.io == "stream", read=read,
         )  # fmt: skip
         write_text(root / "benches" / "hls_top_bench.cpp", text)
         options = f"{flags} -DWEIGHTS_OF_HEADERS benches/hls_top_bench.cpp"

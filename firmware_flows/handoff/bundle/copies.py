@@ -27,7 +27,7 @@ def copy_project(project: Project, directory: Path, golden: Golden) -> None:
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, directory / name)
     _settle(directory, project.program.digest[:8])
-    write_tb_data(golden, directory / "tb_data")
+    write_tb_data(golden, directory / "tb_data", [port.name for port in project.plan.inputs])
 
 
 def _settle(directory: Path, stamp: str) -> None:

@@ -68,6 +68,9 @@ def hls_interface(project: Project, latency: Stated | None = None, interval: Sta
         remarks = () if settings.backend == "Vitis" else (
             "Vivado HLS appends _V to the names of ports of fixed-point numbers: x becomes x_V, x_ap_vld x_V_ap_vld.",
         )  # fmt: skip
+    read = {port.name for port in project.plan.inputs}
+    unread = [port.port for port in project.program.inputs if port.port not in read]
+    remarks += tuple(f"Input {name!r} has no port: no layer reads it." for name in unread)
     return Interface(
         form="HLS",
         top=settings.project_name,
@@ -89,8 +92,14 @@ def hls_interface(project: Project, latency: Stated | None = None, interval: Sta
 
 
 def _pairs(project: Project) -> list[tuple[Variable, Port]]:
+    return list(zip(top_variables(project), _ports(project), strict=True))
+
+
+def _ports(project: Project) -> tuple[Port, ...]:
+    """Of the project: an input that no layer reads is none of its."""
     inputs, outputs = ports_of(project.program)
-    return list(zip(top_variables(project), (*inputs, *outputs), strict=True))
+    by_name = {port.source: port for port in inputs}
+    return (*(by_name[port.name] for port in project.plan.inputs), *outputs)
 
 
 def _control(reset: str) -> tuple[InterfacePort, ...]:
@@ -138,11 +147,7 @@ def _stream(project: Project) -> tuple[InterfacePort, ...]:
 
 def _others(project: Project) -> tuple[tuple[InterfacePort, ...], tuple[str, ...], tuple[str, ...]]:
     """Other vendors: the numbers and their order, nothing about wires."""
-    ports = tuple(
-        _data(project, port, port.name, None, range(port.size), None)
-        for side in ports_of(project.program)
-        for port in side
-    )
+    ports = tuple(_data(project, port, port.name, None, range(port.size), None) for port in _ports(project))
     text = f"Ports and handshakes are those that the compiler of {project.settings.backend} writes: read its report."
     return ports, (text,), ("Names of ports are the network's, not those of wires.",)
 
