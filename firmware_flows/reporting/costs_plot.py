@@ -15,7 +15,10 @@ _PANELS = (
     ("bram18", "BRAM18", "#7a5ea8"),
 )
 _CYCLES = ("latency", "cycles", "#17406b")
-_WIDTH, _NUMBER, _GAP, _ROW, _TOP = 110, 46, 14, 18, 30
+_WIDTH, _PANEL, _ROW, _TOP = 120, 185, 16, 34
+
+PER_ROW = 2
+"""Panels side by side: so that the letters are still readable at the width of a phone."""
 
 
 def costs_svg(layers: Sequence[Mapping[str, Any]], stage: str) -> str:
@@ -29,14 +32,15 @@ def costs_svg(layers: Sequence[Mapping[str, Any]], stage: str) -> str:
     panels.append((_CYCLES[1], _CYCLES[2], [float(x[_CYCLES[0]]) for x in layers]))
     panels = [p for p in panels if any(p[2])]
     left = 20 + 6 * max(8, *(len(str(layer["name"])) for layer in layers))
-    parts = [_text(left - 8, _TOP + row * _ROW + 12, str(layer["name"]), "end") for row, layer in enumerate(layers)]
-    x = left
-    for label, colour, values in panels:
-        largest = max(values)
-        parts.append(_text(x, _TOP - 10, f"{label}, {rounded(sum(values))} in the layers"))
+    parts: list[str] = []
+    for k, (label, colour, values) in enumerate(panels):
+        x, top = left + k % PER_ROW * _PANEL, k // PER_ROW * (_TOP + _ROW * len(layers))
+        if k % PER_ROW == 0:
+            names = [str(layer["name"]) for layer in layers]
+            parts += [_text(left - 8, top + _TOP + row * _ROW + 12, name, "end") for row, name in enumerate(names)]
+        parts.append(_text(x, top + _TOP - 10, f"{label}, {rounded(sum(values))} in the layers"))
         for row, value in enumerate(values):
-            length = value / largest * _WIDTH
-            y = _TOP + row * _ROW
+            length, y = value / max(values) * _WIDTH, top + _TOP + row * _ROW
             title = f"{layers[row]['name']}: {rounded(value)} {label}"
             parts.append(
                 f'<rect x="{x}" y="{y + 2}" width="{length:.1f}" height="{_ROW - 6}" fill="{colour}">'
@@ -44,12 +48,12 @@ def costs_svg(layers: Sequence[Mapping[str, Any]], stage: str) -> str:
             )
             if value:
                 parts.append(_text(x + length + 3, y + 12, rounded(value), size=9))
-        x += _WIDTH + _NUMBER + _GAP
-    height = _TOP + _ROW * len(layers) + 8
+    width = left + min(len(panels), PER_ROW) * _PANEL
+    height = -(-len(panels) // PER_ROW) * (_TOP + _ROW * len(layers)) + 8
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {x} {height}" width="{1.2 * x:.0f}" '
-        f'height="{1.2 * height:.0f}" '
-        f'font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{1.3 * width:.0f}" '
+        f'height="{1.3 * height:.0f}" font-family="sans-serif">'
+        f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
     )
 
 

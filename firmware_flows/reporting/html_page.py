@@ -32,6 +32,7 @@ th { background: var(--soft); } td.number, th.number { text-align: right; font-v
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #ffffff; }
 @media screen and (max-width: 40rem) {
   .scroll td:first-child, .scroll th:first-child { position: sticky; left: 0; background: var(--soft); }
+  .scroll table.few td:first-child { background: none; }
   .scroll table:not(.few) td:first-child { max-width: 9rem; }
   table.few thead { display: none; } table.few tr { display: block; border: 1px solid var(--line); padding: .3rem .5rem;
     border-bottom: 0; } table.few tr:last-child { border-bottom: 1px solid var(--line); }

@@ -111,7 +111,7 @@ def _checks(entry: Facts, checks: Sequence[Facts]) -> list[Block]:
         said = f"Against {budget['name']} ({budget['description']}): {', '.join(allowed)}."
     source = (
         "firmware-flows check: a measured number where there is one, else the end of the estimate's interval "
-        "that the recipe names (upper unless it says otherwise), so that a design passes even if the estimate errs"
+        "that the recipe names (upper unless it says otherwise): what passes fits even where the estimate is too small"
     ) + (f". Budget: {budget['source']}" if budget else "")
     return [Text(said), Table(("", "", "what was compared"), rows, source)]
 
