@@ -75,6 +75,9 @@ def test_measured_resources_come_before_estimates_and_only_of_the_right_form() -
     checks = by_name(replace(HLS, synthesis=(*synthesis, vendor)), lut=9000, latency_cycles=11)
     assert "LUT 9,000 (some tool, HLS estimate) within 9,000" in checks[NAMES["lut"]].message
     assert checks[NAMES["latency"]].status == "failed"
+    written = {**(RTL.rtl or {}), "estimated": {"lut": 9.5, "register_bits": 1284, "source": "alkaid"}}
+    checks = by_name(replace(RTL, rtl=written), ff=1283)
+    assert "FF 1,284 (registers of the written RTL) exceeds 1,283" in checks[NAMES["ff"]].message
     ecp5 = replace(RTL, synthesis=(result("", 4000, "LUT4 sites (a bit of a carry chain takes one)"),))
     assert "of the estimate" in by_name(ecp5)[NAMES["lut"]].message
 

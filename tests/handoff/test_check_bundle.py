@@ -197,10 +197,18 @@ def test_files_that_no_manifest_names(bundle: Path, check: Check, tmp_path: Path
     assert check(bundle, QUICK)[0] == 2
 
 
+def verification(compared: int, differing: int) -> dict[str, object]:
+    return {
+        "passed": bool(compared and not differing),
+        "forms": [{"name": "HLS C++", "compared": compared, "differing": differing, "reason": ""}],
+        "divergences": [{"form": "HLS C++", "layer": "hidden", "event": 3}] if differing else [],
+    }
+
+
 def test_promises_of_the_recipe_are_kept_or_named(small_program: Program, check: Check, tmp_path: Path) -> None:
     """A metric under its floor and a budget exceeded, in a bundle that was made of a recipe's run."""
     facts = {
-        "verification": {"forms": [{"name": "HLS C++", "compared": 10, "differing": 0}], "divergences": []},
+        "verification": verification(10, 0),
         "metrics": {"forms": {"bit-accurate": {"accuracy": 0.7}}, "checks": []},
         "rtl": None,
         "synthesis": None,
@@ -235,8 +243,12 @@ def test_promises_of_the_recipe_are_kept_or_named(small_program: Program, check:
     assert (code, len(errors)) == (1, 1)
     assert errors[0].startswith("A check failed: budget: LUT ")
     assert errors[0].endswith("exceeds 3 (the recipe's budget)")
-    facts["verification"] = {"forms": [{"name": "HLS C++", "compared": 10, "differing": 2}], "divergences": []}
-    assert told() == (1, ["A check failed: bits: HLS C++: 2 of 10 events differ from the Program"])
+    facts["verification"] = verification(10, 2)
+    assert told() == (
+        1, ["A check failed: bits: HLS C++: 2 of 10 events differ from the Program, first: layer hidden, event 3"]
+    )  # fmt: skip
+    facts["verification"] = verification(0, 0)
+    assert told() == (1, ["A check failed: bits: no form of the network was compared with the Program"])
 
 
 @pytest.mark.cpp

@@ -1,8 +1,9 @@
 """Budgets: what the firmware may take, against what it was measured or is estimated to take.
 
-A measured number counts where there is one (RTL: cycles from simulation, resources from the synthesis of its RTL; HLS:
-the vendor's report). Otherwise the estimate counts, by default with the upper end of its interval: a design passes only
-if it fits even when the estimate errs on the small side. `budget.estimate` of the recipe chooses another end.
+A measured number counts where there is one (RTL: cycles from simulation, resources from the synthesis of its RTL,
+registers from the RTL itself; HLS: the vendor's report). Otherwise the estimate counts, by default with the upper end
+of its interval: a design passes only if it fits even when the estimate errs on the small side. `budget.estimate` of the
+recipe chooses another end.
 """
 
 from __future__ import annotations
@@ -194,6 +195,10 @@ def _measured(firmware: Firmware, place: Target | str) -> Iterator[tuple[str, Fo
                     yield name, Found(latency[key], result["origin"]["text"])
     for name, labels in _COUNTS.items():
         counted = _count(results, labels)
+        if counted is None and name == "ff" and firmware.form == "rtl" and firmware.rtl is not None:
+            # the written RTL's own registers; how many LUT its logic takes is less certain, and left to the estimate
+            own = firmware.rtl.get("estimated")
+            counted = Found(own["register_bits"], "registers of the written RTL") if own else None
         if counted is not None:
             yield name, counted
 

@@ -57,14 +57,18 @@ def update_lock(recipe: Recipe, directory: Path, observer: Observer | None = Non
 
 def bit_checks(verification: Mapping[str, Any]) -> Iterator[Check]:
     """One check a form that was compared with the Program."""
+    failed = False
     for form in verification["forms"]:
-        events, differing = form["compared"], form["differing"]
-        text = f"{form['name']}: {differing:,} of {events:,} events differ from the Program"
-        holds = differing == 0 and events > 0
-        first = next((d for d in verification["divergences"] if d.get("form") == form["name"]), None)
-        detail = "" if holds or first is None else f", first: {_where(first)}"
-        yield check("bits", form["name"], holds, text + detail)
-    if not verification["forms"]:
+        name, events, differing = form["name"], form["compared"], form["differing"]
+        if not events and not differing:
+            yield skipped("bits", name, f"{name}: no event was compared: {form.get('reason') or 'none was given'}")
+            continue
+        failed |= differing > 0
+        text = f"{name}: {differing:,} of {events:,} events differ from the Program"
+        first = next((d for d in verification["divergences"] if d.get("form") == name), None)
+        detail = f", first: {_where(first)}" if differing and first is not None else ""
+        yield check("bits", name, differing == 0, text + detail)
+    if not verification["passed"] and not failed:
         yield check("bits", "forms", False, "no form of the network was compared with the Program")
 
 
