@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 import firmware_flows as ff
-from benchmarks.sweep import table
+from benchmarks.sweep import evidence, table
 from benchmarks.sweep.batches import run
-from benchmarks.sweep.drawing import batch_of
-from benchmarks.sweep.families import CASES, UNAVAILABLE
+from benchmarks.sweep.cases import example
+from benchmarks.sweep.drawing import Batch, batch_of
+from benchmarks.sweep.families import BY_NAME, CASES, GENERAL_RTL, UNAVAILABLE
 from firmware_flows.lowering.refused import REFUSED
 from firmware_flows.lowering.table import LOWERINGS
 
@@ -36,6 +38,26 @@ def test_a_form_that_is_not_verified_has_a_reason() -> None:
         for stage in ("parallel", "stream"):
             if stage not in case.forms:
                 assert any(r.stage in ("lowering", stage) for r in case.refusals), (case.name, stage)
+
+
+def test_verified_means_that_networks_agreed() -> None:
+    """The counts come from runs of the sweep; a row without any is not called verified."""
+    counts = evidence.load()
+    assert set(counts) <= set(BY_NAME)
+    for case in CASES:
+        for form in case.forms:
+            agreed = counts.get(case.name, {}).get(form, 0)
+            assert table.COLUMNS[f"csim io_{form}"](case).startswith("verified" if agreed else "not verified yet")
+
+
+def test_counts_of_a_run_are_added_up_and_failures_refused(tmp_path: Path) -> None:
+    ok = {"case": "Dense", "agreed": ["parallel"], "keras": 300}
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps({"outcomes": [ok, {**ok, "agreed": ["parallel", "stream"]}]}) + '\n{"outc')
+    assert evidence.counted([results]) == {"Dense": {"parallel": 2, "stream": 1, "keras": 600}}
+    results.write_text(json.dumps({"outcomes": [{**ok, "failed": {"stream": "differs"}}]}))
+    with pytest.raises(ValueError, match="failed: Dense"):
+        evidence.counted([results])
 
 
 def test_what_is_said_of_hls4ml_is_pinned_by_tests_that_exist() -> None:
@@ -72,6 +94,22 @@ def test_what_the_table_calls_refused_is_refused(case: Any, refusal: Any) -> Non
     assert not outcome.failed, outcome.failed
     assert re.search(refusal.reason, outcome.refused.get(refusal.stage, "converted")), outcome.refused
     assert not outcome.neighbour[refusal.stage]
+
+
+INDEX = "quantized_bits(17,17,keep_negative=False,alpha=1)"
+NO_RTL = [
+    example("Multiply", (2,), _inputs=["quantized_bits(20,2,alpha=1)"] * 3),
+    example("Embedding", (2,), input_dim=2**17, output_dim=1, _inputs=[INDEX]),
+]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("instance", "obstacle"), list(zip(NO_RTL, GENERAL_RTL, strict=True)), ids=["width", "table"])
+def test_what_is_no_rtl_is_said(instance: Any, obstacle: tuple[str, str]) -> None:
+    outcome = run(Batch("own", (instance,), entry=(19, 18)), compiled=False)[0]
+    assert re.search(obstacle[0], outcome.refused.get("rtl", "can be RTL"))
+    assert set(outcome.refused) == {"rtl"}
+    assert not outcome.neighbour["rtl"]
 
 
 @pytest.mark.keras

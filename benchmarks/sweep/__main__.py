@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks.sweep import runs
-from benchmarks.sweep.batches import IO
+from benchmarks.sweep.cases import IO
 from benchmarks.sweep.families import CASES, FAMILIES
 
 
@@ -27,11 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
         return int(failed)
     cases = [
         c
-        for c in (FAMILIES[options.family] if options.family else CASES)
-        if not options.layer or options.layer in (c.layer, c.name)
+        for c in ([c for name in options.family for c in FAMILIES[name]] if options.family else CASES)
+        if not options.layer or {c.layer, c.name} & set(options.layer)
     ]
     if not cases:
-        console.print(f"no layer {options.layer!r} in the sweep", style="red")
+        console.print(f"no such layer in the sweep: {options.layer}", style="red")
         return 2
     lines: dict[str, runs.Line] = {}
     with Progress(
@@ -91,8 +91,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=None, help="stop after this time (default 600)")
     parser.add_argument("--networks", type=int, default=None, help="stop after this many networks")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--family", choices=sorted(FAMILIES))
-    parser.add_argument("--layer", help="one layer, by the name in the table")
+    parser.add_argument("--family", nargs="+", choices=sorted(FAMILIES))
+    parser.add_argument("--layer", nargs="+", help="layers, by the names in the table")
     parser.add_argument("--io", nargs="+", choices=IO, default=list(IO))
     parser.add_argument("--directory", type=Path, default=Path("runs/sweep"), help="results and failures")
     parser.add_argument("--repeat", type=Path, help="run the network in this failure's file again")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ from typing import Any
 import numpy as np
 
 import firmware_flows as ff
+from benchmarks.sweep.cases import IO
 from benchmarks.sweep.drawing import Batch
 from benchmarks.sweep.networks import network
+from firmware_flows.emulator import trace_mantissas
 
-IO = ("parallel", "stream")
 EVENTS = 1500
 KERAS_EVENTS = 300
 TRACED = 60
@@ -23,7 +26,7 @@ TRACED = 60
 
 @dataclass
 class Outcome:
-    """What became of one instance. `refused` and `failed` are messages by stage: lowering, keras, parallel, stream.
+    """What became of one instance. `refused` and `failed` are messages by stage: those of STAGES, keras.
 
     `keras` counts the events on which Keras was a proven witness; `reasons` are refusals without names and values.
     """
@@ -41,7 +44,7 @@ class Outcome:
     def refuse(self, stage: str, error: Any) -> None:
         """Count a refusal by its reason."""
         self.refused[stage] = str(error)
-        self.reasons[stage] = f"{_plain(error.field)}: {error.reason}"
+        self.reasons[stage] = f"{_plain(getattr(error, 'field', 'RTL'))}: {error.reason}"
         self.neighbour[stage] = not any(mark in str(error.layer) for mark in ("_layer", "sum", "max", "mean"))
 
     def to_json(self) -> dict[str, Any]:
@@ -58,8 +61,12 @@ def run(
     io: Sequence[str] = IO,
     events: int = EVENTS,
     compiled: bool = True,
+    level: int = 0,
 ) -> list[Outcome]:
-    """Outcomes in the order of the batch's instances; without `compiled` no C++ is, so that none agrees."""
+    """Outcomes in the order of the batch's instances; without `compiled` no C++ is, so that none agrees.
+
+    `level`: how far g++ optimizes. Nearly all time goes into compiling, and -O0 takes half of what -O3 does.
+    """
     import keras
 
     whole = network(batch.instances, batch.entry)
@@ -69,14 +76,31 @@ def run(
         _classify(keras.Model(x, output), batch, outcome, io)
     for form in io if compiled else ():
         chosen = [n for n, o in enumerate(outcomes) if not {form, "lowering"} & set(o.refused) and not o.failed]
-        _compare(batch, whole, chosen, outcomes, form, directory, events)
+        with _optimizing(level):
+            _compare(batch, whole, chosen, outcomes, form, directory, events)
     return outcomes
 
 
+@contextmanager
+def _optimizing(level: int) -> Iterator[None]:
+    """The options of firmware_flows.hls.compiler, which reads this variable."""
+    name = "FIRMWARE_FLOWS_CSIM_FLAGS"
+    before = os.environ.get(name)
+    os.environ[name] = f"{before or ''} -O{level}"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
 def _classify(part: Any, batch: Batch, outcome: Outcome, io: Sequence[str]) -> None:
-    """Lower one instance alone: refusals of lowering and of each form, and Keras against the Program."""
+    """Lower one instance alone: refusals of lowering, of each form and of RTL, and Keras against the Program."""
     from firmware_flows.hls.planner import make_plan, multiplying_layers
     from firmware_flows.hls.settings import check_settings
+    from firmware_flows.rtl import obstacles
 
     try:
         program = ff.lower(part, softmax=batch.softmax)
@@ -97,6 +121,9 @@ def _classify(part: Any, batch: Batch, outcome: Outcome, io: Sequence[str]) -> N
             outcome.failed["keras"] = found.summary()
     except Exception as error:  # noqa: BLE001
         outcome.failed["keras"] = f"{type(error).__name__}: {error}"
+    for obstacle in obstacles(program).values():
+        outcome.refuse("rtl", obstacle)
+        break
     for form in io:
         settings = check_settings(
             target="xcvu13p-flga2577-2-e", backend="Vitis", clock_mhz=None, clock_period=None, io=form,
@@ -161,7 +188,7 @@ def _differing(batch: Batch, whole: Any, chosen: list[int], form: str, place: Pa
         if not wrong:
             raise AssertionError(f"differences that no output shows:\n{found.summary()}")
     x = np.random.default_rng(2).normal(0, 2.0 ** batch.entry[1], (TRACED, *program.inputs[0].shape))
-    traced, layers = project.trace(x), ff.trace(program, x)
+    traced, layers = project.trace(x, raw=True), trace_mantissas(program, x)
     for name, values in layers.items():
         if name in traced and not np.array_equal(traced[name], values):
             number = name[1:].split("_")[0]

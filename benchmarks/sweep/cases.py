@@ -17,7 +17,8 @@ Instance = dict[str, Any]
 Parts = dict[str, Any]
 """What a case draws: `options` of the layer, and if need be `inputs`, `weights`."""
 
-STAGES = ("lowering", "parallel", "stream")
+IO = ("parallel", "stream")
+STAGES = ("lowering", *IO, "rtl")
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,14 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Remark:
-    """Where Keras is no reference: a regular expression found in the layer's remark, and what the table says."""
+    """Where Keras is no reference: a regular expression found in the layer's remark, and what the table says.
+
+    `always`: whatever the options, so that no network of the layer is Keras' own.
+    """
 
     reason: str
     text: str
+    always: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 An instance is a dictionary: `shape` of the input; `inputs`, the quantizers of the values that the layer takes;
 `before` and `behind`, neighbours or None; `layer` (its Keras class), `options` of its constructor, `weights`: seed,
-exponent and fractional bits of random weights. Optional: `stack` (the layer takes several inputs).
+exponent and fractional bits of random weights. Optional: `stack` (the layer takes several inputs),
+`calls` (of a shared layer, how often it is called).
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ def apply(description: Mapping[str, Any], sources: Any, name: str) -> Any:
     """Make the layer, call it, give it its weights."""
     layer = make(description["layer"], dict(description["options"]), name)
     result = layer(sources)
+    for _ in range(description.get("calls", 1) - 1):
+        result = layer(result)
     if getattr(layer, "weights", None):
         set_weights(layer, description["weights"])
     return result
@@ -82,6 +85,9 @@ def make(kind: str, options: dict[str, Any], name: str) -> Any:
         if part in options:
             inner = options[part]
             options[part] = make(inner["layer"], dict(inner["options"]), f"{name}_inner")
+    if kind == "Sequential":
+        steps = [make(step["layer"], dict(step["options"]), f"{name}_{k}") for k, step in enumerate(options["layers"])]
+        return keras.Sequential(steps, name=name)
     cls = getattr(qkeras, kind, None) if kind.startswith("Q") else getattr(keras.layers, kind)
     if kind == "QActivation":
         return cls(options["activation"], name=name)

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import firmware_flows
-from benchmarks.sweep.batches import IO
-from benchmarks.sweep.cases import Case
+from benchmarks.sweep.cases import IO, Case
 from benchmarks.sweep.drawing import Batch, batches
 from benchmarks.sweep.shrinking import shrunk
 from benchmarks.sweep.worker import Worker

@@ -75,10 +75,22 @@ def weights(draw: Draw, fractional: bool = False) -> dict[str, Any]:
 
 @st.composite
 def neighbour(draw: Draw, shape: Shape, behind: bool) -> dict[str, Any] | None:
-    """A layer on one side of the one tested, or none; for any shape."""
-    kind = draw(st.sampled_from([None, "QActivation", "QActivation", "QDense", "ReLU", "Activation"]))
+    """A layer on one side of the one tested, or none; for any shape.
+
+    "Sequential" is a model within the model: a dense layer and its activation. `calls`: a shared layer, called again
+    on its own output.
+    """
+    kind = draw(st.sampled_from([None, "QActivation", "QActivation", "QDense", "ReLU", "Activation", "Sequential"]))
     if kind is None or (kind == "QActivation" and not behind):
         return None
+    if kind == "Sequential":
+        dense = {"units": shape[-1] if not behind else draw(sizes(1, 3)), "kernel_quantizer": draw(quantized_bits()),
+                 "bias_quantizer": draw(quantized_bits())}  # fmt: skip
+        inner = [{"layer": "QDense", "options": dense},
+                 {"layer": "QActivation", "options": {"activation": draw(CAST)}}]  # fmt: skip
+        # the first call gives the shape that the second takes only where the layer keeps it
+        calls = 1 if behind else draw(st.sampled_from([1, 2]))
+        return {"layer": kind, "options": {"layers": inner}, "weights": draw(weights()), "calls": calls}
     options: dict[str, Any] = {}
     if kind == "QActivation":
         options = {"activation": draw(CAST)}

@@ -37,6 +37,12 @@ GENERAL = (
 )  # fmt: skip
 """Refusals that any layer can meet: regular expression, when."""
 
+GENERAL_RTL = (
+    (r"a number of \d+ bits, and alkaid carries", "sums and products of more than {bits} bits"),
+    (r"a table of 2\^\d+ entries; at most", "tables of more than 2^{table} entries"),
+)
+"""What any layer can have that is no RTL: regular expression, when."""
+
 
 UNAVAILABLE = (*convolution.ABSENT, "QEmbedding")
 """Names in LOWERINGS that no class of Keras or QKeras bears."""

@@ -11,6 +11,7 @@ from benchmarks.sweep import strategies as some
 from benchmarks.sweep.cases import Case, Draw, Parts, Refusal, Remark, Shape, example
 
 TABLE = Remark("is hls4ml's table", "hls4ml's table of 1024 entries")
+TABLE_ALWAYS = Remark(TABLE.reason, TABLE.text, always=True)
 FAR = Remark(r"QKeras computes x \+ \(q - x\) in float32", "of inputs so wide that QKeras' float32 is off the grid")
 
 
@@ -99,7 +100,8 @@ QUANTIZERS = [
         "QActivation",
         _quantizer(_tanh()),
         kind="quantized_tanh",
-        examples=(example("QActivation", (3,), activation="quantized_tanh(6,use_real_tanh=True)"),),
+        examples=(example("QActivation", (3,), activation="quantized_tanh(6,use_real_tanh=True)"),
+                  example("QActivation", (3,), activation="quantized_tanh(6)")),
         remarks=(TABLE,),
         refusals=(
             _refused("lowering", "one symmetric bit holds only zero", "one symmetric bit",
@@ -110,7 +112,8 @@ QUANTIZERS = [
         "QActivation",
         _quantizer(_sigmoid()),
         kind="quantized_sigmoid",
-        examples=(example("QActivation", (3,), activation="quantized_sigmoid(6,use_real_sigmoid=True)"),),
+        examples=(example("QActivation", (3,), activation="quantized_sigmoid(6,use_real_sigmoid=True)"),
+                  example("QActivation", (3,), activation="quantized_sigmoid(6)")),
         remarks=(TABLE,),
         refusals=(
             _refused("lowering", "no fixed-point type starts above zero", "`symmetric`",
@@ -140,7 +143,8 @@ QUANTIZERS = [
         "QActivation",
         _quantizer(_ternary()),
         kind="ternary",
-        examples=(example("QActivation", (3,), activation=f"ternary(alpha={2**-24:.30f},threshold=0.5)"),),
+        examples=(example("QActivation", (3,), activation=f"ternary(alpha={2**-24:.30f},threshold=0.5)"),
+                  example("QActivation", (3,), activation="ternary(alpha=1)")),
         remarks=(FAR,),
         refusals=(_refused("lowering", "computed from each batch", "`alpha` follows the events",
                            "ternary(alpha='auto')"),),
@@ -166,13 +170,13 @@ FUNCTIONS = [
         "Activation",
         _options(activation=st.just("hard_sigmoid")),
         kind="hard_sigmoid",
-        remarks=(Remark("multiplies by 10923/65536", "1/6 has 16 bits"),),
+        remarks=(Remark("multiplies by 10923/65536", "1/6 has 16 bits", always=True),),
     ),
     Case(
         "Activation",
         _options(activation=st.sampled_from(TABLES)),
         kind=", ".join(TABLES),
-        remarks=(TABLE,),
+        remarks=(TABLE_ALWAYS,),
     ),
     Case(
         "Activation",
@@ -209,10 +213,10 @@ def _dropped_softmax(draw: Draw, shape: Shape) -> Parts:
     return {"options": {}, "behind": None, "inputs": [draw(some.CAST)]}
 
 
-STABLE = Remark("hls4ml's 'stable'", "hls4ml's tables of exponentials and of inverses")
-LATENCY = Remark("hls4ml's 'latency'", "hls4ml's tables, without the largest input taken off")
-ARGMAX = Remark("hls4ml's 'argmax'", "1 for the largest, 0 for all others")
-LOGITS = Remark("softmax is dropped", "the logits come out")
+STABLE = Remark("hls4ml's 'stable'", "hls4ml's tables of exponentials and of inverses", always=True)
+LATENCY = Remark("hls4ml's 'latency'", "hls4ml's tables, without the largest input taken off", always=True)
+ARGMAX = Remark("hls4ml's 'argmax'", "1 for the largest, 0 for all others", always=True)
+LOGITS = Remark("softmax is dropped", "the logits come out", always=True)
 SOFTMAX_AXIS = Refusal(
     "lowering", "over the last axis", "`axis` other than the last", example("Softmax", (2, 3), axis=1)
 )
@@ -238,7 +242,7 @@ LAYERS = [
     Case(
         "ELU",
         _options(alpha=st.sampled_from([1.0, 0.5, 0.75, 0.1])),
-        remarks=(TABLE,),
+        remarks=(TABLE_ALWAYS,),
         refusals=(
             Refusal("lowering", "not on a fixed-point grid", "`alpha` on no grid of 16 bits",
                     example("ELU", (3,), alpha=0.1)),

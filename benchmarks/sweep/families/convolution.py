@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from benchmarks.sweep.cases import Case, Draw, Parts, Shape
+from benchmarks.sweep.cases import Case, Draw, Parts, Shape, example
 from benchmarks.sweep.families.dense import ACTIVATION, KERNEL, inexact_weights, normalized, without
 from benchmarks.sweep.strategies import BIAS, WEIGHT, sizes, weights
 
@@ -82,11 +82,13 @@ def _folded(kind: str) -> Callable[[Draw, Shape], Parts]:
     return drawn
 
 
+DEPTHWISE = {"depthwise_quantizer": "quantized_bits(4,0,alpha=1)", "bias_quantizer": "quantized_bits(4,0,alpha=1)"}
+
 CASES += [
     Case("QConv2DBatchnorm", _folded("Conv"), ranks=(3,),
+         examples=(example("QConv2DBatchnorm", (3, 3, 1), filters=2, kernel_size=2, **KERNEL),),
          refusals=without("QConv2DBatchnorm", (3, 3, 1), filters=2, kernel_size=2, **KERNEL)),
     Case("QDepthwiseConv2DBatchnorm", _folded("DepthwiseConv"), ranks=(3,),
-         refusals=without("QDepthwiseConv2DBatchnorm", (3, 3, 1), kernel_size=2,
-                          depthwise_quantizer="quantized_bits(4,0,alpha=1)",
-                          bias_quantizer="quantized_bits(4,0,alpha=1)")),
+         examples=(example("QDepthwiseConv2DBatchnorm", (3, 3, 1), kernel_size=2, **DEPTHWISE),),
+         refusals=without("QDepthwiseConv2DBatchnorm", (3, 3, 1), kernel_size=2, **DEPTHWISE)),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from benchmarks.sweep.cases import Case, Draw, Parts, Refusal, Remark, Shape, example
+from benchmarks.sweep.cases import Case, Draw, Instance, Parts, Refusal, Remark, Shape, example
 from benchmarks.sweep.strategies import CAST, sizes
 
 AVERAGE = Remark("the average over .* positions is the hardware's", "the number of positions is no power of two")
@@ -63,29 +63,35 @@ def _average_quantizer(layer: str, **options: object) -> Refusal:
     return Refusal("lowering", ROUNDED, "`average_quantizer`", instance)
 
 
-AVERAGED_3 = example("GlobalAveragePooling1D", (3, 2))
+def _averages(layer: str, *shapes: Shape, **options: object) -> tuple[Instance, ...]:
+    """Of as many positions as a power of two, and not."""
+    return tuple(example(layer, shape, **options) for shape in shapes)
+
 
 CASES = [
-    Case("GlobalAveragePooling1D", _global, ranks=(2,), remarks=(AVERAGE,), examples=(AVERAGED_3,)),
+    Case("GlobalAveragePooling1D", _global, ranks=(2,), remarks=(AVERAGE,),
+         examples=_averages("GlobalAveragePooling1D", (3, 2), (4, 2))),
     Case("GlobalMaxPooling1D", _global, ranks=(2,)),
     Case("GlobalAveragePooling2D", _global, ranks=(3,), remarks=(AVERAGE,),
-         examples=(example("GlobalAveragePooling2D", (3, 1, 2)),)),
+         examples=_averages("GlobalAveragePooling2D", (3, 1, 2), (2, 2, 2))),
     Case("QGlobalAveragePooling2D", _quantized_global, ranks=(3,), remarks=(AVERAGE,),
-         examples=(example("QGlobalAveragePooling2D", (3, 1, 2), activation="quantized_bits(6,2,alpha=1)"),),
+         examples=_averages("QGlobalAveragePooling2D", (3, 1, 2), (2, 2, 2), activation="quantized_bits(6,2,alpha=1)"),
          refusals=(_average_quantizer("QGlobalAveragePooling2D"),)),
     Case("GlobalMaxPooling2D", _global, ranks=(3,)),
     Case("SumPooling1D", lambda draw, shape: {"options": {}}, ranks=(2,)),
     Case("Sum", _function, ranks=(2, 3)),
     Case("Max", _function, ranks=(2, 3)),
-    Case("Mean", _function, ranks=(2, 3), remarks=(AVERAGE,), examples=(example("Mean", (3, 2), axis=1),)),
+    Case("Mean", _function, ranks=(2, 3), remarks=(AVERAGE,), examples=_averages("Mean", (3, 2), (4, 2), axis=1)),
     Case("MaxPooling1D", _windows, ranks=(2,), refusals=_unstreamed("MaxPooling1D")),
     Case("MaxPooling2D", _windows, ranks=(3,), refusals=_unstreamed("MaxPooling2D"),
          examples=(example("MaxPooling2D", (3, 3, 2), pool_size=2),)),
     Case("AveragePooling1D", _windows, ranks=(2,), remarks=(AVERAGE,), refusals=_unstreamed("AveragePooling1D"),
-         examples=(example("AveragePooling1D", (6, 2), pool_size=3),)),
+         examples=(example("AveragePooling1D", (6, 2), pool_size=3), example("AveragePooling1D", (4, 2), pool_size=2))),
     Case("AveragePooling2D", _windows, ranks=(3,), remarks=(AVERAGE,), refusals=_unstreamed("AveragePooling2D"),
-         examples=(example("AveragePooling2D", (3, 3, 2), pool_size=3),)),
+         examples=(example("AveragePooling2D", (3, 3, 2), pool_size=3),
+                   example("AveragePooling2D", (4, 4, 2), pool_size=2))),
     Case("QAveragePooling2D", _quantized_windows, ranks=(3,), remarks=(AVERAGE,),
          refusals=(*_unstreamed("QAveragePooling2D"), _average_quantizer("QAveragePooling2D", pool_size=2)),
-         examples=(example("QAveragePooling2D", (3, 3, 2), pool_size=3),)),
+         examples=(example("QAveragePooling2D", (3, 3, 2), pool_size=3),
+                   example("QAveragePooling2D", (4, 4, 2), pool_size=2))),
 ]  # fmt: skip

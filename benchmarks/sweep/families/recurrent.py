@@ -17,6 +17,10 @@ GATES = ["quantized_sigmoid(5)", "quantized_bits(5,0,keep_negative=False,alpha=1
 HIDDEN = ["quantized_tanh(6)", "quantized_bits(6,1,alpha=1)", "quantized_relu(4,1.0)"]
 SHORT = "quantized_bits({},{},alpha=1)"
 SIZES = ((1, 4), (1, 3))
+SMALL = {
+    "units": 1, "activation": "quantized_bits(4,1,alpha=1)", "state_quantizer": "quantized_bits(4,1,alpha=1)",
+    **{f"{name}_quantizer": "quantized_bits(3,0,alpha=1)" for name in ("kernel", "recurrent", "bias")},
+}  # fmt: skip
 
 
 def cell(draw: Draw, kind: str) -> dict[str, Any]:
@@ -60,7 +64,7 @@ def _plain(kind: str) -> Callable[[Draw, Shape], Parts]:
         options: dict[str, Any] = {"units": draw(sizes(1, 2)), "return_sequences": draw(st.booleans())}
         options["activation"] = draw(st.sampled_from(["relu", "tanh"]))
         if kind != "SimpleRNN":
-            options["recurrent_activation"] = "sigmoid"
+            options["recurrent_activation"] = draw(st.sampled_from(["sigmoid", "sigmoid", "relu"]))
         how = {**draw(weights()), "fractional": draw(st.integers(0, 2)), "exponent": 0}
         return {"options": options, "weights": how, "inputs": [SHORT.format(draw(st.integers(2, 4)), 1)]}
 
@@ -109,6 +113,8 @@ GATE: dict[str, dict[str, str]] = {
     "GRU": {"recurrent_activation": "relu"},
 }
 
+WHOLE = {"seed": 1, "exponent": 0, "fractional": 0}
+
 KINDS = ("SimpleRNN", "LSTM", "GRU")
 
 CASES = [
@@ -118,6 +124,11 @@ CASES = [
     ),
     *(
         Case(kind, _plain(kind), ranks=(2,), sizes=((1, 3), (1, 2)), neighbours=False, remarks=(TABLE,),
+             examples=tuple(
+                 example(kind, (2, 1), units=1, activation=function, **GATE[kind], _weights=WHOLE,
+                         _inputs=["quantized_bits(2,1,alpha=1)"])
+                 for function in ("relu", "tanh")
+             ),
              refusals=(
                  Refusal("lowering", "nothing rounds the states", "states of more than 63 bits: nothing rounds them",
                          example(kind, (20, 2), units=2, activation="relu", **GATE[kind],
@@ -127,6 +138,7 @@ CASES = [
     ),
     Case("RNN", _rnn, ranks=(2,), sizes=SIZES, neighbours=False),
     Case("Bidirectional", _both, ranks=(2,), sizes=SIZES, neighbours=False),
-    Case("QBidirectional", _both, ranks=(2,), sizes=SIZES, neighbours=False),
+    Case("QBidirectional", _both, ranks=(2,), sizes=SIZES, neighbours=False,
+         examples=(example("QBidirectional", (2, 1), layer={"layer": "QSimpleRNN", "options": SMALL}),)),
     Case("TimeDistributed", _each, ranks=(2, 3), sizes=((1, 3), (1, 3), (1, 3))),
 ]  # fmt: skip

@@ -68,6 +68,6 @@ CASES = [
     Case("Cropping1D", _cropping, ranks=(2,)),
     Case("Cropping2D", _cropping, ranks=(3,)),
     Case("UpSampling1D", _up_sampling, ranks=(2,)),
-    Case("UpSampling2D", _up_sampling, ranks=(3,)),
+    Case("UpSampling2D", _up_sampling, ranks=(3,), examples=(example("UpSampling2D", (2, 2, 1), size=2),)),
     Case("RepeatVector", _repeat, ranks=(1,)),
 ]
