@@ -223,7 +223,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     while not (tmp_path / "run" / "data" / "begun").exists() and time.monotonic() - begun < 60:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=30)
+    _, error = process.communicate(timeout=150)
     assert process.returncode == 130
     assert "the same command goes on from there" in error
     assert "Traceback" not in error

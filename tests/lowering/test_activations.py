@@ -65,7 +65,7 @@ def test_parameters_off_the_grid_are_refused() -> None:
     assert _refusal(layers.LeakyReLU(name="y")).value == pytest.approx(0.3)
     assert _refusal(layers.ReLU(max_value=0.1, name="y")).field == "max_value"
     assert _refusal(layers.ReLU(negative_slope=0.3, name="y")).field == "negative_slope"
-    assert _refusal(layers.ReLU(threshold=0.5, negative_slope=0.5, name="y")).field == "threshold"
+    assert _refusal(layers.ReLU(threshold=0.3, name="y")).field == "threshold"
     assert _refusal(layers.ELU(alpha=0.7, name="y")).field == "alpha"
     assert _refusal(layers.PReLU(alpha_initializer="random_normal", name="y")).field == "alpha"
     assert _refusal(QActivation("binary(alpha=0.3)", name="y")).field == "activation.alpha"
