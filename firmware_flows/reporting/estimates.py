@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from firmware_flows.errors import FirmwareFlowsError
-from firmware_flows.estimation import Estimate, advise, estimate
+from firmware_flows.estimation import Estimate, estimate
 from firmware_flows.program import Program
+from firmware_flows.reporting.advice import advice_facts
 from firmware_flows.reporting.size import NO_LATENCY_NS
 from firmware_flows.targets import Budget, Target, catalogue, find_target
 
@@ -51,7 +52,6 @@ def _entry(
     try:
         place = place_of(target, clock_mhz, wanted)
         answer = estimate(program, target=place, clock_mhz=clock_mhz, **settings)
-        advice = advise(program, answer)
         # Where the recipe names a budget, that one counts; else those of the boards with this device are shown.
         budgets = [] if place.budget else list(_budgets(program, place, settings))
     except FirmwareFlowsError as error:
@@ -63,7 +63,7 @@ def _entry(
         "target": target,
         "widened": answer.widened,
         "budgets": budgets,
-        "advice": [a.facts() for a in advice],
+        **advice_facts(program, answer, wanted, settings),
     }
 
 

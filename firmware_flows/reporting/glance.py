@@ -91,9 +91,10 @@ def _estimate(entry: Facts) -> Iterator[Row]:
         f"{estimated(stage[largest])} {name} = {percent(entry['shares'][largest]['value'])}{regions}; {fits}",
         source,
     )
-    if not entry["fits"] and entry["advice"]:
+    if entry["advice"]:
         best = entry["advice"][0]
-        word = "fits with" if best["fits"] else "nearest with"
+        word = "fits with" if entry["advice_by"] == "value" else "passes the check with"
+        word = word if best["fits"] else "comes nearest with"
         yield (
             f"{form}: {word}",
             f"{best['text']}: {_cycles(best['latency']['value'])} = {best['latency_ns']:.0f} ns, "

@@ -19,6 +19,10 @@ STAGES = {"hls": "the HLS report will say", "synthesis": "logic synthesis will l
 
 RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18"}
 
+_TIMES = {"latency": "latency", "interval": "interval"}
+
+_ENDS = {"high": "upper end", "value": "middle", "low": "lower end"}
+
 _STATUS = {"passed": "holds", "failed": "FAILS", "skipped": "not compared"}
 
 
@@ -120,10 +124,12 @@ def _advice(entry: Facts) -> list[Block]:
     advice = entry["advice"]
     if not advice:
         return []
-    inside = advice[0]["fits"]
-    said = "What would make it fit, by the middle of the estimate, the fastest first:"
-    if not inside:
-        said = "Nothing that was tried makes it fit; what comes nearest:"
+    what = "it fit, by the middle of the estimate"
+    if entry["advice_by"] != "value":
+        what = f"it pass firmware-flows check, by the {_ENDS[entry['advice_by']]} of the estimate"
+    said = f"What would make {what}, the fastest first:"
+    if not advice[0]["fits"]:
+        said = f"Nothing that was tried makes {what}; what comes nearest:"
     rows = tuple(
         (
             str(rank),
@@ -133,7 +139,7 @@ def _advice(entry: Facts) -> list[Block]:
             rounded(a["interval"]["value"]),
             estimated(a["lut"]),
             estimated(a["dsp"]),
-            "; ".join(a["problems"]) or "fits",
+            _then(a),
         )
         for rank, a in enumerate(advice, 1)
     )
@@ -143,6 +149,16 @@ def _advice(entry: Facts) -> list[Block]:
         "taken as spread evenly over the weights: whether the network stands it, training must show"
     )
     return [Text(said), Table(columns, rows, source, frozenset(range(2, 7)))]
+
+
+def _then(proposal: Facts) -> str:
+    """What a proposal comes to: by the middle, and by the end that the check goes by."""
+    if proposal["problems"]:
+        return "; ".join(proposal["problems"])
+    beyond = ", ".join({**_TIMES, **RESOURCES}[name] for name in proposal["beyond"])
+    if not beyond:
+        return "fits, and passes the check"
+    return f"{'fits, but is ' if proposal['fits'] else ''}beyond the limit by the end that the check takes: {beyond}"
 
 
 def _budgets(entry: Facts) -> list[Block]:

@@ -106,7 +106,7 @@ def budget_checks(program: Program, firmware: Firmware, settings: Mapping[str, A
         if wanted.get("name"):
             raise
         place = str(error)
-    limits = dict(_limits(place, wanted, firmware.clock_mhz))
+    limits = dict(limits_of(place, wanted, firmware.clock_mhz))
     measured = dict(_measured(firmware, place))
     end = ENDS[wanted.get("estimate") or "high"]
     missing = [name for name in limits if name not in measured]
@@ -148,7 +148,7 @@ def _device(place: Target | str, firmware: Firmware) -> Iterator[Check]:
     yield check(GROUP, "device", holds, text + ("" if holds else ": change target or budget"))
 
 
-def _limits(place: Target | str, wanted: Mapping[str, Any], clock_mhz: float) -> Iterator[tuple[str, Limit]]:
+def limits_of(place: Target | str, wanted: Mapping[str, Any], clock_mhz: float) -> Iterator[tuple[str, Limit]]:
     """What the recipe says itself comes first, then its named budget, then what the device has."""
     from firmware_flows.targets import RESOURCES
 
