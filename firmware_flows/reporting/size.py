@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,9 @@ def _form(entry: Facts, checks: Sequence[Facts], plot: str | None) -> Section:
     remarks = list(entry["remarks"])
     if entry["outside"]:
         wider = f", so the intervals are {entry['widened']:g} times wider" if entry["widened"] != 1 else ""
-        remarks.insert(0, f"Outside what the estimator was calibrated with{wider}: {'; '.join(entry['outside'])}.")
+        remarks.insert(
+            0, f"Outside what the estimator was calibrated with{wider}: {'; '.join(_together(entry['outside']))}."
+        )
     blocks += [Items(tuple(remarks))] if remarks else []
     blocks += _checks(entry, checks)
     blocks += _advice(entry)
@@ -56,6 +59,17 @@ def _form(entry: Facts, checks: Sequence[Facts], plot: str | None) -> Section:
         caption = f"What every layer costs, as {STAGES[entry['stages'][-1]['stage']]}. Estimated before synthesis."
         blocks.append(Image("Cost of every layer", plot, caption))
     return Section(title, tuple(blocks))
+
+
+def _together(reasons: Sequence[str]) -> list[str]:
+    """Sentences "layer 'name': what" with the same end, as one with all the names."""
+    layers: dict[str, list[str]] = {}
+    for reason in reasons:
+        found = re.fullmatch(r"layer '(.+?)': (.+)", reason)
+        layers.setdefault(found.group(2) if found else reason, []).extend([found.group(1)] if found else [])
+    return [
+        f"layer{'s' * (len(names) > 1)} {', '.join(names)}: {what}" if names else what for what, names in layers.items()
+    ]
 
 
 def _settings(entry: Facts) -> str:

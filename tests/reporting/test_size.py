@@ -102,6 +102,7 @@ def test_ten_layers_of_128_do_not_fit_a_690t_and_the_report_says_what_would(
     assert "**DOES NOT FIT**: xc7vx690t, by the middle of the estimate: LUT: " in found
     advice = [line for line in found.splitlines() if "| fits, " in line]
     assert advice
+    assert "layers dense1, dense2, dense3, dense4, dense5, dense6, dense7, dense8, dense9: 16,384 products" in found
     reuse = next(line for line in advice if "reuse factor" in line)
     pruning = next(line for line in advice if "pruned" in line)
     # Each row: rank, change, latency in cycles and ns, interval, LUT, DSP, "fits": the numbers of that very estimate.
