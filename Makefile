@@ -23,7 +23,7 @@ demo: $(VENV)/.all
 	$(BIN)/firmware-flows run $(RECIPE)
 
 test: $(VENV)/.test
-	timeout --foreground 1200 $(BIN)/python -m pytest -n $(WORKERS)
+	timeout --foreground 1200 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
