@@ -18,7 +18,7 @@ from firmware_flows.emulator import Events, emulate, events_of, finite_float32
 from firmware_flows.errors import InputError
 from firmware_flows.program import Program
 from firmware_flows.rtl.ports import Port, ports_of
-from firmware_flows.verification.stimulus import Stimulus, adversarial_stimuli, random_stimulus
+from firmware_flows.stimulus import Stimulus, adversarial_stimuli, random_stimulus
 
 INPUTS_DAT, OUTPUTS_DAT = "tb_input_features.dat", "tb_output_predictions.dat"
 

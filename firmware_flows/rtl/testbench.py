@@ -17,7 +17,7 @@ from firmware_flows.emulator import emulate
 from firmware_flows.program import Program
 from firmware_flows.rtl.design import Language
 from firmware_flows.rtl.ports import Mantissas, Port
-from firmware_flows.verification.stimulus import adversarial_stimuli, random_stimulus
+from firmware_flows.stimulus import adversarial_stimuli, random_stimulus
 
 DIRECTORY = "testbench"
 

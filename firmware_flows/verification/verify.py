@@ -15,9 +15,9 @@ from firmware_flows.errors import InputError
 from firmware_flows.fixed_point import FixedPoint, Integers
 from firmware_flows.interpreter import interpret
 from firmware_flows.program import Program
+from firmware_flows.stimulus import CHUNK, Stimulus, adversarial_stimuli, random_stimulus
 from firmware_flows.verification.coverage import CoverageCounter
 from firmware_flows.verification.result import Divergence, FormResult, Verification
-from firmware_flows.verification.stimulus import CHUNK, Stimulus, adversarial_stimuli, random_stimulus
 from firmware_flows.verification.witness import KerasWitness, keras_witness
 
 Progress = Callable[[str, int, int], None]

@@ -15,7 +15,7 @@ import reference_networks
 import firmware_flows as ff
 from firmware_flows.errors import MissingToolError
 from firmware_flows.rtl.verilator import find_verilator
-from firmware_flows.verification.stimulus import random_stimulus
+from firmware_flows.stimulus import random_stimulus
 
 pytestmark = [pytest.mark.keras, pytest.mark.cpp, pytest.mark.slow]
 

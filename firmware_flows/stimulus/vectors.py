@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from firmware_flows.fixed_point import Integers
 from firmware_flows.program import Input, Program
-from firmware_flows.verification.search import drive_values, meet_cast_edges
+from firmware_flows.stimulus.search import drive_values, meet_cast_edges
 
 Stimulus = list[npt.NDArray[np.float32]]
 

@@ -10,7 +10,7 @@ import pytest
 import firmware_flows as ff
 from firmware_flows.builder import Builder
 from firmware_flows.fixed_point import FixedPoint
-from firmware_flows.verification.stimulus import adversarial_stimuli, random_stimulus
+from firmware_flows.stimulus import adversarial_stimuli, random_stimulus
 
 
 def _layers(inputs: str = "ap_fixed<9,4,AP_RND,AP_SAT>", seed: int = 0) -> ff.Program:
