@@ -13,7 +13,7 @@ import pytest
 
 import firmware_flows as ff
 from benchmarks import shared_models
-from benchmarks.shared_models import DATA, ENTRY, FLOAT, QUANTIZED, REFUSED
+from benchmarks.shared_models import DATA, ENTRY, FLOAT, LARGE, QUANTIZED, REFUSED
 
 pytestmark = [pytest.mark.keras, pytest.mark.shared_data, pytest.mark.slow]
 
@@ -41,6 +41,14 @@ def test_float_networks_agree_after_post_training_quantization(name: str, tmp_pa
     assert shared_models.after_training(name, tmp_path / "hls")
 
 
+@pytest.mark.parametrize("name", LARGE)
+def test_large_networks_agree_with_keras_after_post_training_quantization(name: str) -> None:
+    if not os.environ.get("FIRMWARE_FLOWS_EXHAUSTIVE"):
+        pytest.skip("a quarter of a million weights: set FIRMWARE_FLOWS_EXHAUSTIVE=1")
+    _path(name)
+    assert shared_models.large(name)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_converted_is_refused_with_a_true_reason(name: str) -> None:
     _path(name)
@@ -55,7 +63,7 @@ def test_every_network_of_the_shared_data_is_in_the_table() -> None:
         for p in (DATA / "models").rglob("*")
         if p.suffix in (".h5", ".keras", ".json") and not p.name.endswith("_weights.h5")
     }
-    assert found == set(QUANTIZED) | set(FLOAT) | set(REFUSED)
+    assert found == set(QUANTIZED) | set(FLOAT) | set(LARGE) | set(REFUSED)
 
 
 def test_authors_decisions_are_reproduced_from_integers() -> None:
