@@ -18,7 +18,20 @@ from benchmarks.shared_models import DATA, ENTRY, FLOAT, LARGE, QUANTIZED, REFUS
 pytestmark = [pytest.mark.keras, pytest.mark.shared_data, pytest.mark.slow]
 
 
+EXHAUSTIVE = bool(os.environ.get("FIRMWARE_FLOWS_EXHAUSTIVE"))
+LIKE_ANOTHER = {
+    "models/jet_hlf_qkeras6_pruned_b/model.h5",
+    "models/anomaly_autoencoder_ad08/model.h5",
+    "models/jet_hlf_float_b/model.h5",
+    "models/jet_hlf_float_pruned75/model.h5",
+    f"{shared_models.EXAMPLES}/keras_3layer_70pruned_retrained.h5",
+}
+"""The layers of another network with other weights: compiled by `make sweep-models` only."""
+
+
 def _path(name: str) -> Path:
+    if name in LIKE_ANOTHER and not EXHAUSTIVE:
+        pytest.skip("the layers of another network: set FIRMWARE_FLOWS_EXHAUSTIVE=1")
     path = DATA / name
     if not path.exists():
         pytest.skip(f"{name} of the shared data is not beside the checkout")
@@ -28,7 +41,7 @@ def _path(name: str) -> Path:
 @pytest.mark.cpp
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_quantized_networks_agree_with_csim(name: str, tmp_path: Path) -> None:
-    if name.endswith("mnist_cnn.json") and not os.environ.get("FIRMWARE_FLOWS_EXHAUSTIVE"):
+    if name.endswith("mnist_cnn.json") and not EXHAUSTIVE:
         pytest.skip("simulates for two minutes: set FIRMWARE_FLOWS_EXHAUSTIVE=1")
     _path(name)
     assert shared_models.quantized(name, tmp_path / "hls")
@@ -43,7 +56,7 @@ def test_float_networks_agree_after_post_training_quantization(name: str, tmp_pa
 
 @pytest.mark.parametrize("name", LARGE)
 def test_large_networks_agree_with_keras_after_post_training_quantization(name: str) -> None:
-    if not os.environ.get("FIRMWARE_FLOWS_EXHAUSTIVE"):
+    if not EXHAUSTIVE:
         pytest.skip("a quarter of a million weights: set FIRMWARE_FLOWS_EXHAUSTIVE=1")
     _path(name)
     assert shared_models.large(name)
@@ -75,7 +88,7 @@ def test_authors_decisions_are_reproduced_from_integers() -> None:
     truth = np.load(_path("sets/jets_hlf_5120/y_onehot.npy")).argmax(axis=1)
     matched = set()
     for letter in "ab":
-        model = quantization.load_keras(_path(f"models/jet_hlf_qkeras6_pruned_{letter}/model.h5"))
+        model = quantization.load_keras(DATA / f"models/jet_hlf_qkeras6_pruned_{letter}/model.h5")
         classes = ff.classify(ff.lower(model, input_type=ENTRY), x)
         same = {n: float((classes == y.argmax(axis=1)).mean()) for n, y in outputs.items()}
         best = max(same, key=lambda n: same[n])
