@@ -257,7 +257,7 @@ def test_a_difference_that_only_the_benches_see(bundle: Path, check: Check) -> N
     text = header.read_text()
     header.write_text(text.replace("bias_1[6] = {", "bias_1[6] = {64+"))
     assert header.read_text() != text
-    for name in ("hls", "hls_top"):
+    for name in ("hls", "weights"):
         (bundle / f"benches/{name}_bench.cpp").write_text("int main() { return 0; }\n")
     shutil.rmtree(bundle / "cmssw")
     resign(bundle)

@@ -39,21 +39,12 @@ namespace bench {{
 _VENDOR = """
 #include <map>
 
-#ifdef WEIGHTS_OF_HEADERS
-// with g++: the weights that synthesis takes, which are those of the headers, not those of the text files
-#include "ap_fixed.h"
-#include "ap_int.h"
-#include "hls_stream.h"
-#define __SYNTHESIS__
-#include "{source}"
-#else
 #include "{header}"
 namespace nnet {{
 bool trace_enabled = false;
 std::map<std::string, void*>* trace_outputs = nullptr;
 std::size_t trace_type_size = sizeof(double);
 }}  // namespace nnet
-#endif
 
 namespace bench {{
 
@@ -115,9 +106,8 @@ def vendor_bench(
 ) -> str:
     """For C simulation and RTL co-simulation by Vitis and Vivado HLS: fails when a bit differs, as hls4ml's does not.
 
-    header: path of the project's header, as the source is to include it, and beside it the C++ file; variables: of the
-    top function `top`; read: as of `hls_bench`. g++ compiles it too, together with that C++ file, or alone with
-    WEIGHTS_OF_HEADERS defined.
+    header: path of the project's header, as the source is to include it; variables: of the top function `top`; read: as
+    of `hls_bench`. g++ compiles it too, together with the project's C++ file.
     """
     names = [v.name for v in variables]
     lines: list[str] = []
@@ -158,9 +148,12 @@ def vendor_bench(
             f'if (!{variable.name}.empty()) throw std::runtime_error("{variable.name} has too many words");',
         ]
     body = "\n".join(" " * 8 + line for line in lines)
-    return _bench(
-        program, "HLS top function", _VENDOR.format(header=header, source=f"{header[:-1]}cpp", run=_RUN, body=body)
-    )
+    return _bench(program, "HLS top function", _VENDOR.format(header=header, run=_RUN, body=body))
+
+
+def weights_bench() -> str:
+    """Compares the weights that synthesis takes with those that C simulation reads; g++ compiles it."""
+    return files("firmware_flows.handoff.bench").joinpath("weights.cpp").read_text(encoding="utf-8")
 
 
 def emulator_bench(program: Program, header: str, namespace: str | None = None) -> str:

@@ -11,7 +11,7 @@ TEMPLATE = files("firmware_flows.handoff.bundle").joinpath("CHECK.sh")
 
 _BENCH = Template("""
 if build "$form" "$program" $arguments; then
-    run "$form" "$$work/$program" "$${vectors[@]}"
+    run "$form" "$$work/$program" $files
 fi
 """)
 
@@ -26,15 +26,16 @@ fi
 
 @dataclass(frozen=True)
 class Bench:
-    """A test bench: the form that it tests, its executable's name, and g++'s arguments, as bash reads them."""
+    """A test bench: the form that it tests, its executable's name, g++'s arguments and its own, as bash reads them."""
 
     form: str
     program: str
     arguments: str
+    files: str = '"${vectors[@]}"'
 
     def text(self) -> str:
         """The paragraph."""
-        return _BENCH.substitute(form=self.form, program=self.program, arguments=self.arguments)
+        return _BENCH.substitute(form=self.form, program=self.program, arguments=self.arguments, files=self.files)
 
 
 def cmssw_text(place: str, library: str, flags: str) -> str:

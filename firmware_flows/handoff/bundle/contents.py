@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from firmware_flows import __version__
 from firmware_flows.errors import InputError
 from firmware_flows.files import write_json, write_text
-from firmware_flows.handoff.bench import emulator_bench, hls_bench, vendor_bench
+from firmware_flows.handoff.bench import emulator_bench, hls_bench, vendor_bench, weights_bench
 from firmware_flows.handoff.bench.sources import FLOAT_BITS
 from firmware_flows.handoff.bundle.check_script import Bench, check_script, cmssw_text
 from firmware_flows.handoff.bundle.copies import copy_design, copy_project
@@ -150,14 +150,19 @@ def _hls(project: Project, root: Path, golden: Golden) -> list[str]:
         text = hls_bench(project.program, "../hls/simulation/simulation.cpp", read)
         write_text(root / "benches" / "hls_bench.cpp", text)
         paragraphs.append(Bench("HLS C++", "hls", f"{flags} benches/hls_bench.cpp").text())
+    if any((root / "hls/firmware/weights").glob("*.txt")):
+        write_text(root / "benches" / "weights_bench.cpp", weights_bench())
+        options = "-std=c++17 -O1 benches/weights_bench.cpp"
+        paragraphs.append(Bench("HLS weights", "weights", options, "hls/firmware/weights/*.h").text())
     if settings.backend in AMD:
         text = vendor_bench(
             project.program, f"../hls/firmware/{settings.project_name}.h", settings.project_name,
             top_variables(project), stream=settings.io == "stream", read=read,
         )  # fmt: skip
         write_text(root / "benches" / "hls_top_bench.cpp", text)
-        options = f"{flags} -DWEIGHTS_OF_HEADERS benches/hls_top_bench.cpp"
-        paragraphs.append(Bench("HLS top function", "hls_top", options).text())
+        if not narrow:  # the bridge takes float32; this bench takes mantissas
+            options = f"{flags} benches/hls_top_bench.cpp hls/firmware/{settings.project_name}.cpp"
+            paragraphs.append(Bench("HLS top function", "hls_top", options).text())
         script = files("firmware_flows.handoff.bundle").joinpath("hls.tcl").read_text(encoding="utf-8")
         write_text(root / "scripts" / "hls.tcl", script.replace("@top@", settings.project_name))
     return paragraphs
