@@ -51,11 +51,7 @@ def lower(
             raise LoweringError(
                 node.name, "bits", "too many", str(error), "Use fewer bits for the weights and inputs of this layer"
             ) from None
-    outputs: dict[str, int] = {}
-    for name, tensor in graph.outputs:
-        signal = context.signals[tensor]
-        key = signal.layer if signal.layer not in outputs else name
-        outputs[key] = signal.value
+    outputs = _outputs(context)
     program = context.builder.build(outputs, metadata)
     try:
         Plan(program)
@@ -64,6 +60,22 @@ def lower(
             error.layer, "bits", error.bits, "an accumulator needs more than 63 bits", "Use fewer bits before it"
         ) from None
     return program
+
+
+def _outputs(context: Context) -> dict[str, int]:
+    """A port for every output of the network, in its order, also where several are one value: named like its layer,
+    the next ones like the Keras layer (which may have changed nothing), or numbered.
+    """
+    layers = {layer.name for layer in context.builder.layers}
+    outputs: dict[str, int] = {}
+    for name, tensor in context.graph.outputs:
+        signal = context.signals[tensor]
+        key, number = signal.layer if signal.layer not in outputs else name, 1
+        while key in outputs or (number > 1 and key in layers):
+            number += 1
+            key = f"{name}_{number}"
+        outputs[key] = signal.value
+    return outputs
 
 
 def _lowering(node: Node) -> Any:

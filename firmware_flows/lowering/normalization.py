@@ -130,7 +130,7 @@ def _quantized_numbers(node: Node) -> tuple[Floats, Floats]:
 
 def _foldable(context: Context, node: Node, source: Signal, scale: Weights) -> Layer | str:
     """The dense layer to fold into, or why not: only the last layer added, read by nothing else, can be replaced."""
-    layers, graph = context.builder.layers, context.graph
+    layers = context.builder.layers
     mantissas = np.abs(scale.mantissas)
     if (mantissas & (mantissas - 1)).any():
         return "products of the weights and the scale would be wider than the weights"
@@ -138,12 +138,19 @@ def _foldable(context: Context, node: Node, source: Signal, scale: Weights) -> L
     parts = tuple(type(context.builder.instructions[n]) for n in before.instructions)
     if before.name != source.layer or before.kind not in AFFINE or parts not in ((Affine,), (Rearrange, Affine)):
         return "there is no dense or convolution layer right before it"
-    tensor = node.inputs[0]
-    if len(graph.readers(tensor)) > 1 or any(t == tensor for _, t in graph.outputs):
+    if _read_elsewhere(context, node, source):
         return f"{before.name!r} is read elsewhere, too"
     if _product(before.arrays["weight"], before, scale).type.width > GRID_BITS:
         return f"the weights would need more than {GRID_BITS} bits"
     return before
+
+
+def _read_elsewhere(context: Context, node: Node, source: Signal) -> bool:
+    """Whether anything but this node needs the value: by any of its tensors, since a Dropout adds one, not a value."""
+    graph = context.graph
+    tensors = {t for t, signal in context.signals.items() if signal.value == source.value}
+    readers = {n.output for t in tensors for n in graph.readers(t)} - tensors - {node.output}
+    return bool(readers) or any(t in tensors for _, t in graph.outputs)
 
 
 def _product(weights: IntegerArray, layer: Layer, scale: Weights) -> Weights:

@@ -98,6 +98,25 @@ def test_random_networks_equal_keras(seed: int) -> None:
     )
 
 
+def test_outputs_that_are_one_value_keep_a_port_each() -> None:
+    import keras
+    from qkeras import QActivation, QDense
+
+    x = keras.Input((3,), name="x")
+    a = QActivation("quantized_bits(6,2,alpha=1)", name="a")(x)
+    layer = QDense(2, kernel_quantizer="quantized_bits(4,1,alpha=1)", use_bias=False, name="d")
+    d, other = layer(a), layer(QActivation("quantized_bits(4,2,alpha=1)", name="coarse")(a))
+    unchanged = QActivation("quantized_bits(30,12,alpha=1)", name="q")(d)
+    dropped = keras.layers.Softmax(name="softmax")(d)
+    model = keras.Model(x, [unchanged, d, keras.layers.Dropout(0.5, name="drop")(d), d, dropped, other])
+    program = ff.lower(model)
+    assert [o.name for o in program.outputs] == ["d", "d_3", "drop", "d_4", "softmax", "d_2"]
+    events = np.random.default_rng(0).normal(0, 3, (50, 3)).astype(np.float32)
+    for k, (found, wanted) in enumerate(zip(ff.emulate(program, events), model(events), strict=True)):
+        if k != 4:  # the softmax is its input
+            np.testing.assert_array_equal(found, wanted)
+
+
 def test_average_over_ten_divides_toward_zero() -> None:
     """Not a power of two: Keras is no reference, integers are."""
     program = ff.lower(networks.deep_sets("average", constituents=10))

@@ -56,6 +56,26 @@ def test_a_layer_that_is_read_elsewhere_is_not_folded() -> None:
     assert "read elsewhere" in program.layer("bn").remarks[0]
 
 
+def test_a_layer_that_is_read_before_a_layer_that_changes_nothing_is_not_folded() -> None:
+    """The dropout's tensor has one reader; the value has two, or is an output."""
+    import keras
+
+    def behind_dropout(h: Any) -> Any:
+        return _identity(beta_initializer="ones", gamma_initializer="ones")(keras.layers.Dropout(0.5, name="drop")(h))
+
+    as_output = _network(behind_dropout, twice=True)
+    normalized, dense = as_output.outputs
+    relu = keras.layers.ReLU(name="relu")(dense)
+    x = np.random.default_rng(0).normal(0, 3, (50, 4)).astype(np.float32)
+    for model in (as_output, keras.Model(as_output.inputs[0], [normalized, relu])):
+        program = ff.lower(model)
+        assert "read elsewhere" in program.layer("bn").remarks[0]
+        for found, wanted in zip(ff.emulate(program, x), model.predict_on_batch(x), strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    alone = ff.lower(keras.Model(as_output.inputs[0], normalized))
+    assert alone.layer("bn").kind == "Dense"  # still folded where nothing else reads it
+
+
 @pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {"scale": False, "center": False}])
 def test_without_gamma_or_beta(options: dict[str, bool]) -> None:
     model = _network(_identity(**options))
