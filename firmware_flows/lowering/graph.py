@@ -110,6 +110,7 @@ class _Reader:
             _check_arguments(operation, record, name)
             given = {id(t): number for t, number in zip(operation.inputs, inputs, strict=True)}
             return self.scope(operation, name, f"{name}/", given)
+        _check_numbers(operation, name)
         if len(record.output_tensors) != 1:
             raise LoweringError(
                 name,
@@ -198,6 +199,29 @@ def _check_arguments(model: Any, record: Any, name: str) -> None:
             "does not match the inputs that the model was built with",
             "Call it as it was built: with a list, or with a dictionary",
         )
+
+
+def _check_numbers(operation: Any, name: str) -> None:
+    """Refuse layers, and layers inside wrappers, that do not compute with their weights in float32."""
+    for layer in operation._flatten_layers() if hasattr(operation, "_flatten_layers") else ():
+        mode = getattr(layer, "quantization_mode", None)
+        if mode is not None:
+            raise LoweringError(
+                name,
+                "quantization_mode",
+                mode,
+                "Keras' own quantization divides by scales that are no powers of two",
+                "Convert the network before model.quantize, with its weights on a grid (a layer of QKeras, or "
+                "quantization.quantize_after_training)",
+            )
+        if getattr(layer, "compute_dtype", None) in ("float16", "bfloat16"):
+            raise LoweringError(
+                name,
+                "dtype",
+                layer.compute_dtype,
+                "Keras rounds to its few bits between the layers, which firmware does not",
+                "Set the dtype_policy of every layer to 'float32': the weights stay as they are",
+            )
 
 
 def kind_of(operation: Any) -> str:

@@ -144,3 +144,27 @@ def test_accumulator_beyond_63_bits() -> None:
 def test_misspelt_input_name() -> None:
     error = _refusal(networks.dense_network(inputs=None), input_type={"y": "ap_fixed<8,3>"})
     assert error.value == "y"
+
+
+def test_layers_that_do_not_compute_with_their_weights_in_float32_are_refused() -> None:
+    import keras
+    from qkeras import QActivation
+
+    x = keras.Input((2, 4), name="x")
+    q = QActivation("quantized_bits(6,2,alpha=1)", name="q")(x)
+    dense = keras.layers.Dense(2, name="d", kernel_initializer="ones")
+    half = keras.layers.Dense(2, name="h", kernel_initializer="ones", dtype="mixed_float16")
+    inside = keras.layers.TimeDistributed(keras.layers.Dense(2, kernel_initializer="ones"), name="t")
+    networks = [keras.Model(x, layer(q)) for layer in (dense, half, inside)]
+    for network in networks:
+        network.get_layer(index=-1).dtype_policy = "float32"
+        ff.lower(network)
+    dense.quantize("int8")
+    inside.layer.quantize("int8")
+    half.dtype_policy = "mixed_float16"
+    found = [_refusal(network) for network in networks]
+    assert [(e.layer, e.field, e.value) for e in found] == [
+        ("d", "quantization_mode", "int8"),
+        ("h", "dtype", "float16"),
+        ("t", "quantization_mode", "int8"),
+    ]
