@@ -58,6 +58,18 @@ def _casts() -> list[Program]:
     return programs
 
 
+ODD = ("int", 'a "quoted" \\ µ', "two\nlines */ // \\")
+
+
+def _odd_names() -> Program:
+    """Names that mean something in C++."""
+    b = Builder(ODD[2])
+    for name in ODD:
+        b.begin_layer(name, "Input")
+        b.end_layer(b.input(name, (2,), FixedPoint(5, 3)))
+    return b.build({name: k for k, name in enumerate(ODD)})
+
+
 def _expected(program: Program, mantissas: list[Any]) -> list[Any]:
     values = list(interpret(program, [m.astype(object) for m in mantissas]))
     return [np.broadcast_to(values[o.value], (EVENTS, *program.instructions[o.value].shape)) for o in program.outputs]
@@ -65,7 +77,7 @@ def _expected(program: Program, mantissas: list[Any]) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledHeaders:
-    return CompiledHeaders(_random_programs(30) + _casts(), tmp_path_factory.mktemp("headers"))
+    return CompiledHeaders([_odd_names(), *_random_programs(30), *_casts()], tmp_path_factory.mktemp("headers"))
 
 
 def test_mantissas_of_every_program_agree(compiled: CompiledHeaders) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.resources import files
 
@@ -38,8 +39,9 @@ def header_text(program: Program, namespace: str | None = None) -> str:
     values += [
         f"    alignas(64) {c} {carried_name(c)}[{n} * block] = {{}};" for c, n in sorted(statements.carried.items())
     ]
+    title = " ".join(program.name.split())
     parts = [
-        f"// {program.name}: bit-accurate emulator, written by firmware-flows from Program {program.digest}.",
+        f"// {title}: bit-accurate emulator, written by firmware-flows from Program {program.digest}.",
         "// Any C++17 compiler of the GCC family; exact only without -ffast-math.",
         "#pragma once\n",
         '#ifdef __FAST_MATH__\n#error "this emulator is exact only without -ffast-math"\n#endif\n',
@@ -77,7 +79,7 @@ def _ports(program: Program) -> tuple[list[tuple[str, int, Instruction]], list[t
 
 def _description(program: Program) -> str:
     lines = [
-        f'static constexpr char name[] = "{program.name}";',
+        f"static constexpr char name[] = {_quoted(program.name)};",
         f'static constexpr char digest[] = "{program.digest}";',
     ]
     names = [i.port for i in program.inputs] + [o.name for o in program.outputs]
@@ -87,9 +89,14 @@ def _description(program: Program) -> str:
         elements = 1
         for n in i.shape:
             elements *= n
-        fields = f'"{port}", {elements}, {i.type.width}, {i.type.fractional}, {str(i.type.signed).lower()}'
+        fields = f"{_quoted(port)}, {elements}, {i.type.width}, {i.type.fractional}, {str(i.type.signed).lower()}"
         lines.append(f"static constexpr Port {identifier}_port = {{{fields}}};")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(name: str) -> str:
+    """A name as a string of C++, whose escapes are those of JSON."""
+    return json.dumps(name, ensure_ascii=False)
 
 
 def _outputs_are_doubles(program: Program) -> bool:
