@@ -212,8 +212,11 @@ def test_models_copy_never_overwrites(tmp_path: Path, capsys: Captured) -> None:
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW_SOURCE)
     (tmp_path / "slow.yaml").write_text("name: slow\nmodel: slow.py\n")
+    # a shell's background job begins with Ctrl-C ignored, and so would its children
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "from firmware_flows.cli.main import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-m", "firmware_flows.cli.main", "data", "slow.yaml", "--run-dir", str(tmp_path / "run")],
+        [sys.executable, "-c", program, "data", "slow.yaml", "--run-dir", str(tmp_path / "run")],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         stderr=subprocess.PIPE,
