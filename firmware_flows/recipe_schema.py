@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from firmware_flows.errors import nearest
 from firmware_flows.fixed_point import FixedPoint
+from firmware_flows.targets import catalogue, why_no_part
 
 FORMS = ("float", "quantized", "bit-accurate")
 """The forms of a network that are evaluated: float reference, quantized in Keras, and the exact Program."""
@@ -18,6 +19,15 @@ class Section(BaseModel):
     """Base of every section: no unknown keys, no change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _part(value: str) -> str:
+    if reason := why_no_part(value):
+        raise ValueError(reason)
+    return value
+
+
+Part = Annotated[str, Field(min_length=1), AfterValidator(_part)]
 
 
 def _reuse_factor(value: Any) -> Any:
@@ -35,7 +45,7 @@ class HlsSettings(Section):
     backend: Literal["Vitis", "Vivado", "Quartus", "oneAPI", "Catapult"] = Field(
         default="Vitis", description="hls4ml's back end, i.e. whose HLS compiler the project is for"
     )
-    target: str = Field(default="xcvu13p-flga2577-2-e", min_length=1, description="FPGA part")
+    target: Part = Field(default="xcvu13p-flga2577-2-e", description="FPGA part")
     clock_mhz: float = Field(default=360.0, gt=0.0, le=2000.0, description="clock of the firmware, in MHz")
     io: Literal["parallel", "stream"] = Field(
         default="parallel", description="all inputs in one clock, or one after another"
@@ -53,7 +63,7 @@ class RtlSettings(Section):
     """How the network is written as RTL. The section may be left out: then there is none."""
 
     language: Literal["verilog", "vhdl"] = Field(default="verilog", description="of the RTL")
-    target: str | None = Field(default=None, min_length=1, description="FPGA part; absent: that of `hls`")
+    target: Part | None = Field(default=None, description="FPGA part; absent: that of `hls`")
     clock_mhz: float | None = Field(
         default=None, ge=1.0, le=2000.0, description="clock of the firmware, in MHz; absent: that of `hls`"
     )
@@ -91,6 +101,14 @@ class BudgetSettings(Section):
     ff: int | None = Field(default=None, ge=0, description="flip-flops")
     dsp: int | None = Field(default=None, ge=0, description="multiplier blocks")
     bram18: int | None = Field(default=None, ge=0, description="block memories of 18 Kbit")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        budgets = catalogue().budgets
+        if value is not None and value.strip().lower() not in budgets:
+            raise ValueError(f"{value!r} is no budget; {nearest(value.lower(), budgets)}")
+        return value
 
 
 class VerificationSettings(Section):

@@ -93,6 +93,8 @@ def test_a_float_reference_is_the_default_where_the_source_has_one(write, tmp_pa
         ("clock_mhz: 240", "backend: vitis", "not 'vitis'; did you mean 'Vitis'?"),
         ("clock_mhz: 240", "reuse_factor: 0", "line 12: hls.reuse_factor: wanted a whole number of at least 1"),
         ("clock_mhz: 240", "reuse_factor: {dense: x}", "line 12: hls.reuse_factor: wanted a whole number"),
+        ("clock_mhz: 240", "target: X2O", "line 12: hls.target: it is a board, and tools want a part number"),
+        ("name: example", "name: x\nbudget: {name: jet-featurs}", "line 3: budget.name: 'jet-featurs' is no budget"),
         ("name: example", "name: ../up", "line 2: name: wanted letters, digits"),
         ("name: example", "description: x", "name: this key is required and missing"),
         ("name: example", "name: x\ninput_type: 'ap_fixd<8,3>'", "line 3: input_type: not a fixed-point type"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from firmware_flows.errors import nearest
 from firmware_flows.hls.errors import HlsSettingsError
+from firmware_flows.targets import why_no_part
 
 BACKENDS = ("Vitis", "Vivado", "Quartus", "oneAPI", "Catapult")
 IO_TYPES = ("parallel", "stream")
@@ -66,6 +67,8 @@ def check_settings(
         raise HlsSettingsError("project_name", project_name, "that name is taken by hls4ml's own files")
     if not target or re.search(r"[\s\"'{}$;\[\]\\]", target):
         raise HlsSettingsError("target", target, "it must be the name of a part, for example xcvu13p-flga2577-2-e")
+    if reason := why_no_part(target):
+        raise HlsSettingsError("target", target, reason)
     return Settings(
         target=target,
         backend=_choice("backend", backend, BACKENDS),

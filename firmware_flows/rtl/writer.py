@@ -29,6 +29,7 @@ from firmware_flows.rtl.scripts import script_files
 from firmware_flows.rtl.support import obstacles
 from firmware_flows.rtl.testbench import DIRECTORY, Vectors, hex_lines, make_vectors, testbench_text
 from firmware_flows.rtl.tracing import Logic, trace
+from firmware_flows.targets import why_no_part
 
 DEFAULT_TARGET = "xcvu13p-flga2577-2-e"
 
@@ -79,6 +80,8 @@ def write_design(
     RtlError (an instruction that alkaid cannot carry, a Program too large), MissingToolError (no alkaid).
     """
     name = _check_settings(program, language, top, clock_mhz, vectors)
+    if reason := why_no_part(target):
+        raise RtlSettingsError("target", target, reason)
     path = Path(directory).resolve()
     _check_directory(path)
     alkaid_version()
@@ -120,7 +123,7 @@ def _check_settings(program: Program, language: str, top: str | None, clock_mhz:
     if top is None:
         return identifier(program.name, {"work", "clk"})
     if not re.fullmatch(r"[A-Za-z]([A-Za-z0-9]|_(?!_|$))*", top) or top.lower() in KEYWORDS | {"work", "clk"}:
-        raise RtlSettingsError("top", top, "give a name that both Verilog and VHDL allow: letters, digits, single _")
+        raise RtlSettingsError("top", top, "give letters, digits and single _, and no keyword of Verilog or VHDL")
     return top
 
 

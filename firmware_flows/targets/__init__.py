@@ -27,6 +27,7 @@ __all__ = [
     "catalogue",
     "device_of",
     "find_target",
+    "why_no_part",
 ]
 
 DATA = Path(__file__).parent / "data"
@@ -38,9 +39,11 @@ class UnknownTargetError(FirmwareFlowsError):
     def __init__(self, name: str, valid: list[str]) -> None:
         self.name = name
         self.valid = tuple(valid)
+        hint = nearest(name.lower(), valid)
+        near = f"{hint} " if hint.startswith("did you mean") else ""
         super().__init__(
-            f"target = {name!r} is no known device, board or budget: {nearest(name.lower(), valid)}"
-            " Add it in a file of your own: `firmware-flows targets --file FILE.yaml`."
+            f"target = {name!r} is no known device, board or budget: {near}`firmware-flows targets` lists them;"
+            " a file of your own adds to them (docs/targets.md)"
         )
 
 
@@ -70,6 +73,21 @@ def device_of(part: str, *files: Path) -> Device:
     if not found:
         raise UnknownTargetError(part, sorted(begins))
     return begins[max(found, key=len)]
+
+
+def why_no_part(name: str) -> str | None:
+    """Why a name cannot stand where tools want a part number, with what to give; None where it can.
+
+    Projects and RTL name the part to the vendor's tools, which know neither boards nor budgets. Any other name may be a
+    part that this package does not know.
+    """
+    known, text = catalogue(), name.strip().lower()
+    board = known.boards.get(known.budgets[text].board.lower() if text in known.budgets else text)
+    if board is None:
+        return None
+    kind = "budget" if text in known.budgets else "board"
+    part = f"for example {board.part!r}" if board.part else f"one of the device {board.device!r}"
+    return f"it is a {kind}, and tools want a part number: give {part}"
 
 
 def find_target(name: str, *files: Path) -> Target:

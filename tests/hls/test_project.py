@@ -32,6 +32,7 @@ from firmware_flows.program import Program
         ({"clock_mhz": 100, "clock_period": 10}, "give either clock_mhz or clock_period"),
         ({"project_name": "my project"}, "it must be a C\\+\\+ identifier"),
         ({"target": "xc vu13p"}, "it must be the name of a part"),
+        ({"target": "X2O"}, "target = 'X2O' is not valid, it is a board, .* give for example 'xcvu13p-flga2577-2-e'"),
         (
             {"reuse_factor": {"y": 4}, "strategy": "resource"},
             "reuse_factor of 'y' = 4 is not valid, the nearest possible",

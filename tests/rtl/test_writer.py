@@ -193,6 +193,7 @@ def test_the_vectors_are_the_programs(design: Design) -> None:
         ({"clock_mhz": 0}, "clock_mhz"),
         ({"top": "a__b"}, "top"),
         ({"top": "module"}, "top"),
+        ({"target": "omtf-phase2"}, "target"),
         ({"vectors": 1}, "vectors"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_flows.cli.main import run
 from firmware_flows.targets import (
     RESOURCES,
     TargetFileError,
@@ -13,6 +14,7 @@ from firmware_flows.targets import (
     catalogue,
     device_of,
     find_target,
+    why_no_part,
 )
 from firmware_flows.targets.reading import read_targets
 from firmware_flows.targets.units import bram18_from, lut_from
@@ -142,6 +144,28 @@ def test_mistakes_name_file_key_value_and_remedy(tmp_path: Path, text: str, said
         find_target("mine", path)
     assert str(path) in str(caught.value)
     assert all(part in str(caught.value) for part in said)
+
+
+@pytest.mark.parametrize("name", ["xcvu13p-flga2577-2-e", "xcvu13p", "a-part-of-tomorrow"])
+def test_parts_may_stand_where_tools_want_one(name: str) -> None:
+    assert why_no_part(name) is None
+
+
+@pytest.mark.parametrize("name", [*catalogue().boards, *catalogue().budgets])
+def test_boards_and_budgets_are_no_parts(name: str) -> None:
+    reason = why_no_part(name) or ""
+    assert find_target(name).part in reason or find_target(name).device.name in reason
+
+
+def test_a_users_device_is_listed_with_its_own_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ours.yaml"
+    path.write_text(
+        "devices:\n  mine: {vendor: AMD, technology: ultrascale+, lut: 1, ff: 1, dsp: 1, bram36: 1, uram: 0,"
+        " regions: 1, source: our data sheet}\n"
+    )
+    assert run(["targets", "--file", str(path)]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("mine "))
+    assert line.endswith("(our data sheet)")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
