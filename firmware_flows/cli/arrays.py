@@ -39,12 +39,18 @@ def _of_ports(path: Path, arrays: dict[str, Any], ports: Sequence[str]) -> Any:
     return {port: arrays[port] for port in ports} if len(ports) > 1 else arrays[ports[0]]
 
 
+def check_results_path(path: Path, events: Path, names: Sequence[str]) -> None:
+    """That results can be written there, before they are computed. Raises InputError, also for the events' own file."""
+    wanted = ".npz" if len(names) > 1 else ".npy"
+    if path.suffix != wanted:
+        raise InputError(f"--output {path} must end in {wanted}: the network has {len(names)} output(s)")
+    if path.resolve() == events.resolve():
+        raise InputError(f"--output {path} is the file that the events are read from: choose another")
+
+
 def write_results(path: Path, results: Any, names: Sequence[str]) -> None:
     """One array to `.npy`; several to `.npz` by name. Atomically."""
     several = isinstance(results, tuple)
-    wanted = ".npz" if several else ".npy"
-    if path.suffix != wanted:
-        raise InputError(f"--output {path} must end in {wanted}: the network has {len(names)} output(s)")
     with atomic_path(path) as temporary:
         if several:
             np.savez(temporary, allow_pickle=False, **dict(zip(names, results, strict=True)))

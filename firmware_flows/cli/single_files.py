@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import click
 
-from firmware_flows.cli.arrays import read_events, write_results
+from firmware_flows.cli.arrays import check_results_path, read_events, write_results
 from firmware_flows.cli.console import say, say_json, watching
 from firmware_flows.environment import load_tensorflow, require
 from firmware_flows.errors import CheckFailedError, InputError
@@ -135,10 +135,12 @@ def emulate(
     if events is None or output is None:
         raise click.UsageError("a Program needs --input EVENTS.npy and --output RESULTS.npy")
     program = ff.load_program(source)
+    names = [port.name for port in program.outputs]
+    check_results_path(output, events, names)
     x = read_events(events, [port.port for port in program.inputs])
     with watching(quiet=as_json) as observer:
         results = ff.emulate(program, x, raw=raw, threads=threads, progress=_counter(observer, "emulating, events"))
-    write_results(output, results, [port.name for port in program.outputs])
+    write_results(output, results, names)
     count = len(results[0] if isinstance(results, tuple) else results)
     if as_json:
         say_json({"events": count, "output": str(output), "raw": raw})

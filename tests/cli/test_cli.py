@@ -150,6 +150,14 @@ def test_bad_events_leave_no_output(ffp: Path, tmp_path: Path, capsys: Captured,
     assert sorted(p.name for p in tmp_path.iterdir()) == ["double.ffp", "x.npy"]
 
 
+def test_events_are_never_overwritten_by_the_results(ffp: Path, tmp_path: Path, capsys: Captured) -> None:
+    np.save(tmp_path / "x.npy", np.ones((3, 2)))
+    before = (tmp_path / "x.npy").read_bytes()
+    assert run(["emulate", str(ffp), "-i", str(tmp_path / "x.npy"), "-o", str(tmp_path / "." / "x.npy")]) == 2
+    assert "the events are read from" in capsys.readouterr().err
+    assert (tmp_path / "x.npy").read_bytes() == before
+
+
 @pytest.mark.parametrize("content", [b"", b"not numbers", b"\x93NUMPY\x01", b"PK\x03\x04"])
 def test_files_that_hold_no_events(ffp: Path, tmp_path: Path, capsys: Captured, content: bytes) -> None:
     (tmp_path / "x.npy").write_bytes(content)
