@@ -11,7 +11,8 @@ import json
 import sys
 import traceback
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -165,7 +166,8 @@ class ModelSource:
         return callable(getattr(self.module, "float_network", None))
 
     def load_data(self, options: BaseModel, directory: Path, seed: int, progress: Progress) -> Dataset:
-        dataset = self.module.load_data(options, directory, seed, progress)
+        with self._calling("load_data"):
+            dataset = self.module.load_data(options, directory, seed, progress)
         if not isinstance(dataset, Dataset):
             raise ModelSourceError(
                 f"{self.name}: load_data returned {type(dataset).__name__}; wanted firmware_flows.Dataset"
@@ -173,18 +175,39 @@ class ModelSource:
         return dataset
 
     def build_network(self, options: BaseModel, dataset: Dataset, seed: int) -> Any:
-        return self.module.build_network(options, dataset, seed)
+        with self._calling("build_network"):
+            return self.module.build_network(options, dataset, seed)
 
     def float_network(self, options: BaseModel, dataset: Dataset, seed: int) -> Any:
-        return self.module.float_network(options, dataset, seed)
+        with self._calling("float_network"):
+            return self.module.float_network(options, dataset, seed)
 
     def evaluate(self, test: Split, outputs: dict[str, NDArray[Any]], directory: Path) -> Evaluation:
-        evaluation = self.module.evaluate(test, outputs, directory)
+        with self._calling("evaluate"):
+            evaluation = self.module.evaluate(test, outputs, directory)
         if not isinstance(evaluation, Evaluation):
             raise ModelSourceError(
                 f"{self.name}: evaluate returned {type(evaluation).__name__}; wanted firmware_flows.Evaluation"
             )
         return evaluation
+
+    @contextmanager
+    def _calling(self, function: str) -> Iterator[None]:
+        """An exception of the source's own code becomes one that names function, file and line.
+
+        Errors of this package pass, and so does what no code of the source can mean (MemoryError, interruptions).
+        """
+        try:
+            yield
+        except (FirmwareFlowsError, MemoryError):
+            raise
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            own = [frame for frame in frames if Path(frame.filename).is_relative_to(self.root)] or frames
+            where = f" ({own[-1].filename}, line {own[-1].lineno})"
+            raise ModelSourceError(
+                f"{self.name}: {function} fails: {type(error).__name__}: {error}{where}; --debug shows the whole trace"
+            ) from error
 
     def fingerprint(self, *names: str) -> str:
         """Hash of the source text that the named functions and classes of this source are made of."""

@@ -82,6 +82,22 @@ def test_a_bad_source_is_one_clear_sentence(tmp_path: Path, old: str, new: str, 
         load_model_source("bad_source.py", tmp_path)
 
 
+@pytest.mark.parametrize("function", ["load_data", "build_network", "evaluate"])
+def test_a_mistake_in_the_sources_own_code_is_told_with_its_line(tmp_path: Path, function: str) -> None:
+    broken = SOURCE.replace(f"def {function}(", f"import json\ndef {function}(", 1)
+    head, tail = broken.split(f"def {function}(", 1)
+    signature, rest = tail.split("...\n", 1)
+    (tmp_path / "broken.py").write_text(f"{head}def {function}({signature}\n    json.loads('nothing')\n{rest}")
+    source = load_model_source("broken.py", tmp_path)
+    call = {
+        "load_data": lambda: source.load_data(source.data_options(), tmp_path, 1, lambda *_: None),
+        "build_network": lambda: source.build_network(source.network_options(), _dataset(), 1),
+        "evaluate": lambda: source.evaluate(_dataset().test, {}, tmp_path),
+    }
+    with pytest.raises(ModelSourceError, match=rf"{function} fails: JSONDecodeError: .*broken\.py, line \d+\)"):
+        call[function]()
+
+
 def test_a_file_may_import_its_neighbours_and_is_fingerprinted_with_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
