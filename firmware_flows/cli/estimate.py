@@ -121,9 +121,9 @@ def _say(found: Estimate, advice: list[Advice], layers: bool) -> None:
         say(remark)
     problems = found.problems()
     if not problems:
-        say("fits")
+        say("fits, by the middle values of the intervals")
         return
-    say("does not fit:")
+    say("does not fit, by the middle values of the intervals:")
     for problem in problems:
         say(f"  {problem}")
     if not advice:

@@ -158,6 +158,8 @@ def open_design(directory: str | Path) -> Design | Project:
         from firmware_flows.hls import Project
 
         return Project.load(path)
+    if not path.is_dir():
+        raise InputError(f"{path} is not a directory" if path.exists() else f"{path} does not exist")
     raise InputError(f"{path} holds neither an RTL design ({DESIGN_FILE}) nor an HLS project (project.json)")
 
 

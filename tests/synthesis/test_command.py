@@ -38,6 +38,8 @@ def test_a_design_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(["synthesize", str(tmp_path)]) == 2
     assert "neither an RTL design" in capsys.readouterr().err
+    assert run(["synthesize", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere does not exist" in capsys.readouterr().err
     design = str(write(tmp_path / "design").directory)
     assert run(["synthesize", design, "--tool", "yosys", "--family", "xc77"]) == 2
     assert "did you mean 'xc7'?" in capsys.readouterr().err
