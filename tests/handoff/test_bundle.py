@@ -239,8 +239,10 @@ def test_several_ports_and_one_that_nobody_reads(tmp_path: Path) -> None:
 
 def test_equal_inputs_give_equal_bytes(small_program: Program, pristine: Path, tmp_path: Path) -> None:
     """Forms written again, elsewhere and later, are the same bundle; no path of this machine is in it."""
-    project = ff.hls.write_project(small_program, tmp_path / "other hls", clock_mhz=360)
-    design = ff.rtl.write_design(small_program, tmp_path / "other rtl", vectors=50)
+    elsewhere = tmp_path / "so far away that lines of YAML with this name in them are folded"
+    elsewhere.mkdir()
+    project = ff.hls.write_project(small_program, elsewhere / "other hls", clock_mhz=360)
+    design = ff.rtl.write_design(small_program, elsewhere / "other rtl", vectors=50)
     (project.directory / "simulation" / "libabc.so").write_text("left by a compiler")
     (project.directory / "firmware_prj").mkdir()
     (project.directory / "firmware_prj" / "vitis.log").write_text("left by a tool")

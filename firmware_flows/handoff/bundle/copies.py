@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from firmware_flows.handoff.golden import Golden, write_tb_data
 from firmware_flows.rtl.design import DESIGN_FILE, PROGRAM_FILE
 
@@ -33,7 +35,8 @@ def copy_project(project: Project, directory: Path, golden: Golden) -> None:
 def _settle(directory: Path, stamp: str) -> None:
     """hls4ml writes where the project lay, and a stamp drawn at random, which only names a library."""
     path = directory / "hls4ml_config.yml"
-    text = re.sub(r"^OutputDir: .*$", "OutputDir: .", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    settings = {**yaml.safe_load(path.read_text(encoding="utf-8")), "OutputDir": "."}
+    text = yaml.safe_dump(settings, sort_keys=True)
     path.write_text(text, encoding="utf-8")
     drawn = re.search(r"^Stamp: '?([0-9a-f]{8})'?$", text, re.MULTILINE)
     for file in sorted(p for p in directory.iterdir() if p.is_file() and drawn is not None):
