@@ -22,6 +22,9 @@ CHUNK = 16384
 FAR = 1000.0
 """How many times its range an input is driven beyond, to see that it saturates or wraps and nothing else."""
 
+MOST_ALONE = 256
+"""Elements of an input that are driven one by one: a random choice of a larger input's."""
+
 
 def random_stimulus(program: Program, events: int, seed: int) -> Iterator[Stimulus]:
     """Chunks of random events. Magnitudes from one LSB to beyond the range; some inputs zero, as padding is."""
@@ -69,17 +72,20 @@ def _joined(parts: Stimulus) -> Stimulus:
 
 
 def _extremes(port: Input, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Every input at its ends, one LSB inside and outside, and far outside: together, alone, and at random."""
+    """Every input at its ends, one LSB inside and outside, and far outside: together, alone (of large ones some), and
+    at random.
+    """
     t, size = port.type, int(np.prod(port.shape, dtype=np.int64))
     marks = np.array(
         [t.lowest - 1, t.lowest, t.lowest + 1, -1, 0, 1, t.maximum - 1, t.maximum, t.maximum + 1], dtype=np.float64
     )
     marks = np.concatenate([marks, [FAR * t.maximum, -FAR * t.maximum, FAR * t.minimum]])
     together = np.repeat(marks[:, None], size, axis=1)
-    alone = np.zeros((len(marks), size, size))
-    alone[:, np.arange(size), np.arange(size)] = marks[:, None]
+    driven = np.arange(size) if size <= MOST_ALONE else np.sort(rng.choice(size, MOST_ALONE, replace=False))
+    chosen = np.arange(size) == driven[:, None]
+    alone = np.where(chosen, marks[:, None, None], 0.0)
     background = rng.integers(t.lowest, t.maximum, size=alone.shape, endpoint=True, dtype=np.int64)
-    among = np.where(np.eye(size, dtype=bool), alone, background)
+    among = np.where(chosen, alone, background)
     mixed = rng.choice(marks, (512, size))
     events = np.concatenate([together, alone.reshape(-1, size), among.reshape(-1, size), mixed])
     return _as_float32(events, t.lsb, port)

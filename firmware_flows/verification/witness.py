@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from firmware_flows.fixed_point import Integers
+from firmware_flows.fixed_point import FixedPoint, Integers
 from firmware_flows.interpreter import interpret
 from firmware_flows.lowering.graph import Graph, Node, behind, read
 from firmware_flows.program import (
@@ -52,6 +52,9 @@ class KerasWitness:
             if layer.attributes.get("from_quantizer"):
                 limit = np.ldexp(1.0, 24 - max(port.type.fractional, -100))
                 valid &= (np.abs(real.reshape(len(real), -1)) < limit).all(axis=1)
+            else:  # Keras is given the rounded event: a limit of more than 24 bits is none in float32
+                m = port.type.quantize(real).reshape(len(real), -1)
+                valid &= (np.abs(m) // np.maximum(m & -m, 1) < FLOAT32_LIMIT).all(axis=1)
         if self.doubtful:
             mantissas = [p.type.quantize(a) for p, a in zip(self.program.inputs, x, strict=True)]
             magnitudes = [np.abs(v) for v in interpret(self.program, mantissas)]
@@ -107,13 +110,18 @@ def _predictor(
         values: dict[int, Any] = {}
         for port, layer, a in zip(program.inputs, layers, x, strict=True):
             rounded = layer.attributes.get("from_quantizer")
-            real = a if rounded else port.type.to_float(port.type.quantize(a)).astype(np.float32)
+            real = a if rounded else _nearest_float32(port.type, a)
             values[ports[port.port]] = np.asarray(real)
         for node in nodes:
             values[node.output] = _called(node, values, undressed=node.output in undressed)
         return [np.asarray(values[t]) for t in tensors]
 
     return predict
+
+
+def _nearest_float32(t: FixedPoint, events: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The events in the type that they enter in; where float32 does not hold that, `KerasWitness.valid` says so."""
+    return np.ldexp(t.quantize(events).astype(np.float64), -t.fractional).astype(np.float32)
 
 
 def _called(node: Node, values: Mapping[int, Any], *, undressed: bool) -> Any:

@@ -110,3 +110,15 @@ def test_coverage_says_what_was_reached() -> None:
     cast = next(c for c in v.coverage if c.layer == "d0")
     assert cast.ties > 0
     assert cast.above > 0
+
+
+def test_of_large_inputs_some_are_driven_alone() -> None:
+    """Each of 3072 alone, which a color image of 32 by 32 has, would take gigabytes."""
+    b = Builder("image")
+    b.begin_layer("x", "Input")
+    value = b.input("x", (1024,), FixedPoint(8, 3))
+    b.end_layer(value)
+    [x] = adversarial_stimuli(b.build({"y": value}), seed=1)["input extremes"]
+    assert len(x) < 8000
+    alone = x[(x != 0).sum(axis=1) == 1]
+    assert np.count_nonzero(alone.any(axis=0)) == 256

@@ -219,6 +219,20 @@ def test_keras_is_no_witness_where_float32_is_not_exact() -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.parametrize("input_type", ["ap_fixed<32,8,RND,SAT>", "ap_fixed<60,8,RND,SAT>"])
+def test_keras_is_no_witness_of_events_limited_to_more_bits_than_float32_has(input_type: str) -> None:
+    import keras
+
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, keras.layers.ReLU(name="relu")(x))
+    v = ff.verify(ff.lower(model, input_type=input_type), keras_model=model, random_events=500)
+    found = next(f for f in v.forms if f.name == "Keras")
+    assert found.skipped > 100
+    assert found.differing == 0
+    assert found.compared > 100
+
+
+@pytest.mark.keras
 def test_keras_alone_proves_nothing_behind_a_hardware_defined_layer() -> None:
     from qkeras_networks import deep_sets
 
