@@ -50,6 +50,10 @@ class Planner:
 
     def plan(self) -> Plan:
         for layer in self.layers:
+            if not layer.shape:
+                raise HlsConversionError(
+                    layer.name, "shape", layer.shape, "hls4ml has no numbers without an axis", "give it the shape (1,)"
+                )
             handler = HANDLERS.get(layer.kind)
             if handler is None:
                 raise HlsConversionError(

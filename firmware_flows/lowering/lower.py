@@ -40,13 +40,16 @@ def lower(
     given = _input_types(input_type, [n.name for n in graph.inputs], graph.name)
     for node in graph.inputs:
         lower_input(context, node, given.get(node.name))
+    names = {n.name for n in graph.nodes}
     for node in graph.nodes:
+        first = len(context.builder.layers)
         try:
             context.signals[node.output] = _lowering(node)(context, node)
+            for layer in context.builder.layers[first:]:
+                if layer.name != node.name and layer.name in names:  # of one that may add no layer, such as a dropout
+                    raise _name_taken(layer.name, layer.name)
         except LayerNameError as error:
-            raise LoweringError(
-                node.name, "name", error.name, "another layer's steps bear this name", "Rename the Keras layer"
-            ) from None
+            raise _name_taken(node.name, error.name) from None
         except ProgramError as error:
             raise LoweringError(
                 node.name, "bits", "too many", str(error), "Use fewer bits for the weights and inputs of this layer"
@@ -60,6 +63,10 @@ def lower(
             error.layer, "bits", error.bits, "an accumulator needs more than 63 bits", "Use fewer bits before it"
         ) from None
     return program
+
+
+def _name_taken(layer: str, name: str) -> LoweringError:
+    return LoweringError(layer, "name", name, "another layer's steps bear this name", "Rename the Keras layer")
 
 
 def _outputs(context: Context) -> dict[str, int]:

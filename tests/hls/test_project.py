@@ -164,6 +164,14 @@ def test_a_rounding_that_ends_the_vendors_simulation(kind: str, net: Any, tmp_pa
         ff.hls.write_project(program, tmp_path / "p")
 
 
+@pytest.mark.parametrize("io", ["parallel", "stream"])
+def test_a_number_without_an_axis(io: str, net: Any, tmp_path: Path) -> None:
+    n = net()
+    x = n.input((), "ap_fixed<8,3,AP_RND,AP_SAT>")
+    with pytest.raises(HlsConversionError, match=r"shape = \(\): .*\(1,\)"):
+        ff.hls.write_project(n.build(n.relu(x, "ap_ufixed<8,3,AP_RND,AP_SAT>", "y")), tmp_path / "p", io=io)
+
+
 def test_too_many_readers_of_a_stream(net: Any, tmp_path: Path) -> None:
     n = net()
     x = n.input((3,), "ap_fixed<8,3,AP_RND,AP_SAT>")

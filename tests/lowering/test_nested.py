@@ -117,3 +117,6 @@ def test_a_step_of_one_layer_named_as_another_layer() -> None:
     model = keras.Model(x, QDense(3, name="d_linear", **DENSE)(h))
     with pytest.raises(ff.LoweringError, match=r"'d_linear', name = 'd_linear'.*Rename"):
         ff.lower(model)
+    nothing = keras.layers.Dropout(0.5, name="d_linear")(h)  # of itself it adds no layer that could clash
+    with pytest.raises(ff.LoweringError, match=r"'d_linear', name = 'd_linear'.*Rename"):
+        ff.lower(keras.Model(x, nothing))
