@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_flows.errors import InputError
 from quantization.backend import import_keras, import_qkeras
 from quantization.calibration import Calibration, integer_bits
 from quantization.errors import QuantizationError
@@ -87,10 +88,17 @@ def _checked_events(x: npt.ArrayLike, graph: Any) -> npt.NDArray[np.float32]:
         raise QuantizationError(inputs[1].name, "the network has several inputs", "Concatenate them into one")
     events = np.asarray(x, dtype=np.float32)
     if events.shape[1:] != inputs[0].shape:
-        raise ValueError(f"calibration events of shape {events.shape[1:]} do not fit the input {inputs[0].shape}")
-    if len(events) == 0 or not np.isfinite(events).all():
-        raise ValueError("calibration needs events, and all of them finite")
+        raise InputError(f"calibration events have shape {events.shape}: give (events, {_sizes(inputs[0].shape)})")
+    if len(events) == 0:
+        raise InputError("there are no calibration events: give some hundred")
+    finite = np.isfinite(events).reshape(len(events), -1).all(axis=1)
+    if not finite.all():
+        raise InputError(f"calibration event {int(np.argmin(finite))} is not finite: remove or repair such events")
     return events
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))
 
 
 class _Quantizer:

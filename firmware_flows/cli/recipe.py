@@ -72,7 +72,7 @@ def train(recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> Non
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Program to write (.ffp), for a network file.")
 @click.option("--input-type", help="Type of the input where the network states none, e.g. 'ap_fixed<16,6,RND,SAT>'.")
 @click.option(
-    "--quantize", type=click.IntRange(2, 32), help="Quantize a float network after training, to this many bits."
+    "--quantize", type=click.IntRange(2, 24), help="Quantize a float network after training, to this many bits."
 )
 @click.option("--calibration", type=click.Path(path_type=Path), help="Events (.npy) that --quantize takes ranges from.")
 @click.option("--hls", "hls", type=click.Path(path_type=Path, file_okay=False), help="HLS project to write, too.")

@@ -36,9 +36,11 @@ def convert(
     """A network file as a Program, and as an HLS project where `hls` names one."""
     import firmware_flows as ff
 
-    _expect(source, _NETWORKS, "a network (.keras, .h5) or a recipe (.yaml)")
+    _expect(source, _NETWORKS, "a network (.keras, .h5, .json) or a recipe (.yaml)")
     if output is None:
         raise click.UsageError("a network file needs -o PROGRAM.ffp")
+    if output.suffix.lower() != ".ffp":
+        raise click.UsageError(f"-o {output} must end in .ffp")
     if (quantize is None) != (calibration is None):
         raise click.UsageError("--quantize and --calibration go together")
     require("train", *(("convert",) if hls else ()))
@@ -233,7 +235,9 @@ def _project(program: Any, hls: Path | None, no_csim: bool) -> Iterator[Any]:
     if no_csim:
         yield None
     elif hls is not None:
-        yield ff.hls.Project.load(hls)
+        project = ff.hls.Project.load(hls)
+        _same_program(hls, "the HLS project", "convert", project.program, program)
+        yield project
     else:
         with tempfile.TemporaryDirectory(prefix="firmware-flows-") as directory:
             yield ff.hls.write_project(program, Path(directory) / "hls")
@@ -244,12 +248,17 @@ def _design(directory: Path, program: Any) -> Any:
     import firmware_flows as ff
 
     design = ff.rtl.Design.load(directory)
-    if design.program.digest != program.digest:
-        raise InputError(
-            f"{directory} holds the RTL of {design.program.name!r} (sha256 {design.program.digest[:16]}), not of this "
-            f"Program ({program.digest[:16]}): write it again with `firmware-flows rtl`"
-        )
+    _same_program(directory, "the RTL", "rtl", design.program, program)
     return design
+
+
+def _same_program(directory: Path, what: str, command: str, written: Any, program: Any) -> None:
+    """Refuse what was written for another network."""
+    if written.digest != program.digest:
+        raise InputError(
+            f"{directory} holds {what} of {written.name!r} (sha256 {written.digest[:16]}), not of this "
+            f"Program ({program.digest[:16]}): write it again with `firmware-flows {command}`"
+        )
 
 
 def _quantization() -> Any:

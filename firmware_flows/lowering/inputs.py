@@ -29,7 +29,8 @@ def lower_input(context: Context, node: Node, given: FixedPoint | None) -> None:
                 "input type",
                 found,
                 "real numbers must enter through one quantizer, so that they are rounded once and as firmware does",
-                "Put a QActivation right behind the input, or give input_type='ap_fixed<16,6,RND,SAT>'",
+                "Put a QActivation right behind the input, or give input_type='ap_fixed<16,6,RND,SAT>' "
+                "(--input-type; input_type: in a recipe)",
             )
         t = types.pop()
         # a layer bears the name of the Keras layer with the same output, which is the quantizer's

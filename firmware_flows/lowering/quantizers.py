@@ -107,7 +107,7 @@ def quantized_weights(layer: str, field: str, values: npt.ArrayLike, quantizer: 
                 None,
                 f"{field} is not on a fixed-point grid of {GRID_BITS} bits or fewer",
                 f"Give the layer a {field}_quantizer such as quantized_bits(6,0,alpha=1), or quantize the network "
-                "after training with quantization.quantize_after_training",
+                "after training with quantization.quantize_after_training (`convert --quantize 8 --calibration x.npy`)",
             )
         return weights
     refuse_inexact(layer, f"{field}_quantizer", quantizer)

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import firmware_flows as ff
+from benchmarks.networks import dense_network
 from firmware_flows.builder import Builder
 from firmware_flows.cli import main as main_module
 from firmware_flows.cli.main import cli, run
@@ -70,6 +72,7 @@ def test_commands_are_listed_in_the_order_of_use(capsys: Captured) -> None:
         (["rum"], "No such command 'rum'"),
         (["run", "none.yaml", "--until", "trian"], "'trian' is not one of"),
         (["show", "none.ffp"], "none.ffp"),
+        (["convert", "net.txt", "-o", "net.ffp"], "net.txt is not a network (.keras, .h5, .json)"),
         (["emulate", "x.txt"], "x.txt is not a Program"),
         (["emulate", "none.ffp", "-i", "x.npy", "-o", "y.npy"], "none.ffp does not exist"),
         (["emulate", "none.yaml", "-i", "x.npy"], "--input is for Program files"),
@@ -148,6 +151,12 @@ def test_bad_events_leave_no_output(ffp: Path, tmp_path: Path, capsys: Captured,
     assert expected in error
     assert "Traceback" not in error
     assert sorted(p.name for p in tmp_path.iterdir()) == ["double.ffp", "x.npy"]
+
+
+def test_a_project_of_another_network_is_not_compared(ffp: Path, tmp_path: Path, capsys: Captured) -> None:
+    ff.hls.write_project(dense_network("other", (2, 2)), tmp_path / "other_hls")
+    assert run(["verify", str(ffp), "--hls", str(tmp_path / "other_hls")]) == 2
+    assert "holds the HLS project of 'other'" in capsys.readouterr().err
 
 
 def test_events_are_never_overwritten_by_the_results(ffp: Path, tmp_path: Path, capsys: Captured) -> None:
