@@ -83,12 +83,12 @@ def test_authors_decisions_are_reproduced_from_integers() -> None:
     """The class that the integer Program gives, against the authors' own float outputs of the same QKeras networks."""
     import quantization
 
-    x = shared_models.events((16,))
     outputs = {n: np.load(_path(f"sets/jets_hlf_5120/hector_{n}_y_qkeras.npy")) for n in ("5ce726ee", "28188a7a")}
     truth = np.load(_path("sets/jets_hlf_5120/y_onehot.npy")).argmax(axis=1)
+    x = shared_models.events((16,))
     matched = set()
     for letter in "ab":
-        model = quantization.load_keras(DATA / f"models/jet_hlf_qkeras6_pruned_{letter}/model.h5")
+        model = quantization.load_keras(_path(f"models/jet_hlf_qkeras6_pruned_{letter}/model.h5"))
         classes = ff.classify(ff.lower(model, input_type=ENTRY), x)
         same = {n: float((classes == y.argmax(axis=1)).mean()) for n, y in outputs.items()}
         best = max(same, key=lambda n: same[n])
