@@ -126,8 +126,15 @@ def _plus(left: Integers, right: Integers) -> Integers:
     """The sum, in Python integers where int64 might overflow."""
     left, right = _array(left), _array(right)
     if _largest(left) + _largest(right) > _LIMIT:
-        left = left.astype(object)
+        left, right = _python_integers(left), _python_integers(right)
     return np.asarray(left + right, dtype=np.result_type(left, right))
+
+
+def _python_integers(values: Integers) -> Integers:
+    """As objects none of which is NumPy's: an object array without axes may hold an int64."""
+    result = np.empty(values.shape, dtype=object)
+    result.reshape(-1)[:] = [int(v) for v in values.reshape(-1)]
+    return result
 
 
 def _array(values: Integers) -> Integers:

@@ -161,4 +161,7 @@ def test_a_tool_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path
     assert "begun" in (tmp_path / "log").read_text()
     child = int((tmp_path / "child").read_text())
     stat = Path(f"/proc/{child}/stat")
+    until = time.monotonic() + 10  # a killed process takes a moment to go
+    while stat.exists() and stat.read_text().split()[2] not in "ZX" and time.monotonic() < until:
+        time.sleep(0.02)
     assert not stat.exists() or stat.read_text().split()[2] in "ZX"
