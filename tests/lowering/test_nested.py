@@ -104,7 +104,7 @@ def test_calls_that_are_not_what_the_graph_says() -> None:
     named = keras.Model({"y": y, "x": x}, keras.layers.Subtract(name="minus")([x, y]), name="named")
     program = ff.lower(keras.Model([x, y], named({"x": x, "y": y})), input_type="ap_fixed<8,3>")
     np.testing.assert_array_equal(ff.emulate(program, {"x": np.full((1, 3), 2.0), "y": np.full((1, 3), 0.5)}), 1.5)
-    with pytest.raises(ff.LoweringError, match="'average', type"):
+    with pytest.raises(ff.LoweringError, match=r"'average', type = '.*Average'"):
         ff.lower(keras.Model(x, keras.ops.average(x, axis=1)), input_type="ap_fixed<8,3>")
 
 
