@@ -147,6 +147,50 @@ def test_ap_types_and_mantissas_pass_through_any(package: Path, tmp_path: Path) 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_interface_and_loader_of_an_experiment_do_as_well(package: Path, tmp_path: Path) -> None:
+    """Theirs includes nothing but <any>, and their loader closes the library when it goes."""
+    directory = tmp_path / "theirs"
+    shutil.copytree(package, directory)
+    ours = (directory / "include/hls4ml/emulator.h").read_text()
+    interface = ours[ours.index("namespace") : ours.index("typedef")]
+    bare = directory / "bare/hls4ml/emulator.h"
+    bare.parent.mkdir(parents=True)
+    bare.write_text(f"#pragma once\n#include <any>\n{interface}}}\n")
+    (directory / "lib64/Tagger_v0.so").unlink()
+    subprocess.run(["make", "-s", "-C", "Tagger/Tagger_v0", f"EXTRAS={directory}/bare"], cwd=directory, check=True)
+    closing = directory / "closing/hls4ml/emulator.h"
+    closing.parent.mkdir(parents=True)
+    closing.write_text(f"#pragma once\n{_CLOSING}{interface}{_LOADER}}}\n")
+    subprocess.run(
+        ["g++", "-std=c++17", "-Iclosing", "host.cpp", "-o", "host", "-ldl"], cwd=directory, check=True, timeout=100
+    )
+    done = subprocess.run(
+        ["./host", "lib64/Tagger_v0", "Tagger/Tagger_v0/vectors.txt"],
+        cwd=directory, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+_CLOSING = "#include <any>\n#include <dlfcn.h>\n#include <memory>\n#include <string>\n"
+_LOADER = """
+class ModelLoader {
+  public:
+    ModelLoader(std::string const& name) : name_(name) {}
+    ModelLoader(ModelLoader const&) = delete;
+    ~ModelLoader() { dlclose(library_); }
+    std::shared_ptr<Model> load_model() {
+        library_ = dlopen((name_ + ".so").c_str(), RTLD_LAZY | RTLD_LOCAL);
+        auto create = (Model* (*)()) dlsym(library_, "create_model");
+        auto destroy = (void (*)(Model*)) dlsym(library_, "destroy_model");
+        return std::shared_ptr<Model>(create(), destroy);
+    }
+
+  private:
+    std::string name_;
+    void* library_ = nullptr;
+};
+"""
+
 _CALL = """
 #include "ap_fixed.h"
 #include "hls4ml/emulator.h"
@@ -156,27 +200,33 @@ int main() {
     hls4mlEmulator::ModelLoader loader("lib64/Tagger_v0");
     auto model = loader.load_model();
     for (int event = 0; event < 100; ++event) {
-        ap_fixed<9, 4> x[6];
-        ap_fixed<8, 4> y[4];
+        ap_fixed<9, 4, AP_RND_CONV, AP_SAT> x[6];  // input_t and result_t of the HLS project
+        ap_fixed<8, 4, AP_RND, AP_SAT> y[4];
+        ap_fixed<9, 4> bits[6];
+        ap_fixed<8, 4> same[4];
         float real[6];
         std::int64_t mantissas[6], found[4];
         double wanted[4];
         for (int k = 0; k < 6; ++k) {
             mantissas[k] = (event * 37 + k * 101) % 512 - 256;
-            x[k].range() = mantissas[k];
+            x[k].range() = bits[k].range() = mantissas[k];
             real[k] = float(mantissas[k]) / 32;
         }
         model->prepare_input(static_cast<float*>(real));
         model->predict();
         model->read_result(static_cast<double*>(wanted));
-        model->prepare_input(static_cast<ap_fixed<9, 4>*>(x));
+        model->prepare_input(&x[0]);
         model->predict();
-        model->read_result(static_cast<ap_fixed<8, 4>*>(y));
+        model->read_result(&y[0]);
+        model->prepare_input(&bits[0]);
+        model->predict();
+        model->read_result(&same[0]);
         model->prepare_input(static_cast<std::int64_t*>(mantissas));
         model->predict();
         model->read_result(static_cast<std::int64_t*>(found));
         for (int k = 0; k < 4; ++k)
-            if (double(y[k]) != wanted[k] || double(found[k]) / 16 != wanted[k]) return 1;
+            for (double got : {double(y[k]), double(same[k]), double(found[k]) / 16})
+                if (got != wanted[k]) return 1;
     }
     try {
         model->prepare_input(3);

@@ -1,7 +1,7 @@
 // The interface between an experiment's software and emulators of networks, as cms-hls4ml/hls4mlEmulatorExtras has it;
 // use the experiment's own header instead where there is one. Written by firmware-flows, Apache-2.0.
-#ifndef HLS4ML_EMULATOR_H
-#define HLS4ML_EMULATOR_H
+#ifndef HLS4ML_EMULATOR_H_
+#define HLS4ML_EMULATOR_H_
 
 #include <any>
 #include <dlfcn.h>
@@ -31,6 +31,8 @@ class ModelLoader {
     ModelLoader& operator=(const ModelLoader&) = delete;
     ModelLoader(ModelLoader&&) = delete;
     ModelLoader& operator=(ModelLoader&&) = delete;
+
+    const std::string& model_name() const { return name_; }
 
     void reset(std::string name = "") {
         library_.reset();

@@ -5,17 +5,22 @@
 
 #include "hls4ml/emulator.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <sstream>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace {
 
 struct Golden {
     std::string name;
+    std::unique_ptr<hls4mlEmulator::ModelLoader> loader;  // an experiment's own closes the library when it goes
     std::shared_ptr<hls4mlEmulator::Model> model;
     std::vector<std::size_t> inputs, outputs;  // elements of every port
     std::vector<std::vector<double>> events;   // inputs, then outputs
@@ -31,7 +36,8 @@ std::vector<std::size_t> sizes(std::istringstream& line) {
 
 Golden read(const std::string& name, const std::string& file) {
     // a message names the library, wherever it lies
-    Golden golden{name.substr(name.rfind('/') + 1), hls4mlEmulator::ModelLoader(name).load_model(), {}, {}, {}};
+    Golden golden{name.substr(name.rfind('/') + 1), std::make_unique<hls4mlEmulator::ModelLoader>(name), {}, {}, {}, {}};
+    golden.model = golden.loader->load_model();
     std::ifstream stream(file);
     std::string text, word;
     if (!std::getline(stream, text)) throw std::runtime_error(file + " is missing or empty");

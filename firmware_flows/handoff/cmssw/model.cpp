@@ -4,7 +4,7 @@
 // and limited by the input's type) or mantissas (const std::int64_t*). read_result takes pointers that are written to:
 // double* for exact values, std::int64_t* for mantissas. Where there is one port, the pointer itself; where there are
 // more, a std::vector of them in the order of the ports. With AP_TYPES defined, for one port of each, also pointers to
-// ap_fixed of the port's width, as hls4ml's own emulators take.
+// the port's own type, as hls4ml's emulators take (input_t*, result_t*): @input_types@ to @output_types@.
 
 #define FIRMWARE_FLOWS_BLOCK 1
 
@@ -26,7 +26,7 @@ class Emulator final : public hls4mlEmulator::Model {
             take(*given, integer_);
             is_real_ = false;
 #ifdef AP_TYPES
-        } else if (take_ap<@input_type@>(input)) {
+        } else if (take_ap<@input_types@>(input)) {
             is_real_ = false;
 #endif
         } else {
@@ -48,7 +48,7 @@ class Emulator final : public hls4mlEmulator::Model {
         } else if (const auto* wanted = pointers<std::int64_t>(result)) {
             give(*wanted, real_results_, integer_results_, false);
 #ifdef AP_TYPES
-        } else if (give_ap<@output_type@>(result)) {
+        } else if (give_ap<@output_types@>(result)) {
 #endif
         } else {
             throw std::invalid_argument("@model@: read_result takes double* or std::int64_t*, one for each of @outputs@ outputs");
@@ -92,7 +92,11 @@ class Emulator final : public hls4mlEmulator::Model {
     }
 
 #ifdef AP_TYPES
-    template <typename T> bool take_ap(const std::any& given) {
+    template <typename... Types> bool take_ap(const std::any& given) { return (take_elements<Types>(given) || ...); }
+
+    template <typename... Types> bool give_ap(const std::any& given) const { return (give_elements<Types>(given) || ...); }
+
+    template <typename T> bool take_elements(const std::any& given) {
         const T* from = nullptr;
         if (const auto* plain = std::any_cast<T*>(&given)) from = *plain;
         if (const auto* constant = std::any_cast<const T*>(&given)) from = *constant;
@@ -105,7 +109,7 @@ class Emulator final : public hls4mlEmulator::Model {
         return true;
     }
 
-    template <typename T> bool give_ap(const std::any& given) const {
+    template <typename T> bool give_elements(const std::any& given) const {
         const auto* to = std::any_cast<T*>(&given);
         if (to == nullptr || integer_results_.size() != 1) return false;
         for (std::size_t k = 0; k < integer_results_[0].size(); ++k) {

@@ -26,13 +26,12 @@ from firmware_flows.program import Program
 FLAGS = "-std=c++17 -O3 -fPIC -Wall -fno-gnu-unique"
 
 _MAKEFILE = """\
-# {name}: needs g++ only. AP_TYPES=DIRECTORY adds the ap_fixed interface; EXTRAS=DIRECTORY has another emulator.h.
+# {name}: needs g++ only. AP_TYPES=DIRECTORY, of ap_fixed.h, adds the interface with ap_fixed (a bundle's HLS project
+# has them); EXTRAS=DIRECTORY has another hls4ml/emulator.h.
 CXX ?= g++
 EXTRAS ?= ../../include
-CXXFLAGS = {flags} -I$(EXTRAS)
-ifdef AP_TYPES
-CXXFLAGS += -DAP_TYPES -I$(AP_TYPES)
-endif
+AP_TYPES ?= $(wildcard ../../../hls/firmware/ap_types)
+CXXFLAGS = {flags} -I$(EXTRAS) $(if $(AP_TYPES),-DAP_TYPES -isystem $(AP_TYPES))
 
 ../../lib64/{name}.so: {name}.cpp {header} exports.map $(EXTRAS)/hls4ml/emulator.h
 	@mkdir -p ../../lib64
@@ -129,8 +128,8 @@ def _model(model: Model) -> dict[str, str]:
         "outputs": str(outputs),
         "real_arguments": arguments["real"],
         "integer_arguments": arguments["integer"],
-        "input_type": _ap_type(program.inputs[0].type),
-        "output_type": _ap_type(program.instructions[program.outputs[0].value].type),
+        "input_types": _ap_types(program.inputs[0].type),
+        "output_types": _ap_types(program.instructions[program.outputs[0].value].type),
     }
     source = re.sub(r"@(\w+)@", lambda m: replaced[m[1]], _resource("model.cpp"))
     return {
@@ -156,8 +155,9 @@ def vectors_text(program: Program, events: Events) -> str:
     return "\n".join([" ".join(map(str, header)), *(" ".join(v.hex() for v in row) for row in rows)]) + "\n"
 
 
-def _ap_type(t: FixedPoint) -> str:
-    return f"ap_{'' if t.signed else 'u'}fixed<{t.width}, {t.integer}>"
+def _ap_types(t: FixedPoint) -> str:
+    """The type as the HLS project declares it, and the one without rounding that a caller may hold its bits in."""
+    return ", ".join(dict.fromkeys([str(t), str(FixedPoint(t.width, t.integer, t.signed))]))
 
 
 def _resource(name: str) -> str:
