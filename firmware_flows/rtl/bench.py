@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from firmware_flows.errors import CheckFailedError, MissingToolError
+from firmware_flows.processes import TIMEOUT_SECONDS, ToolFailedError, run_tool
 from firmware_flows.rtl.design import Design
 from firmware_flows.rtl.ghdl import OPTIONS, find_ghdl
-from firmware_flows.rtl.processes import TIMEOUT_SECONDS, ToolFailedError, run_logged
 from firmware_flows.rtl.simulation import DIRECTORY, content_hash
 from firmware_flows.rtl.testbench import DIRECTORY as TESTBENCH
 from firmware_flows.rtl.verilator import EXECUTABLE, compile_cpp, find_verilator
@@ -48,11 +48,11 @@ def run_testbench(design: Design, simulator: Simulator | None = None, timeout: f
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=log.parent) as name:
         command = _BUILDERS[chosen](design, Path(name), log, timeout)
         try:
-            output = run_logged(chosen, command, log, timeout=timeout, directory=design.directory)
+            run_tool(chosen, command, log, timeout=timeout, directory=design.directory, append=True)
         except ToolFailedError as error:
             found = _FAIL.search(log.read_text(encoding="utf-8"))
             raise TestbenchError(chosen, found.group() if found else error.reason, log) from None
-    passed = _PASS.search(output)
+    passed = _PASS.search(log.read_text(encoding="utf-8", errors="replace"))
     if passed is None:
         raise TestbenchError(chosen, "it ended without saying PASS", log)
     return int(passed.group(1))
@@ -87,14 +87,14 @@ def _iverilog(design: Design, directory: Path, log: Path, timeout: float) -> lis
         remedy = "install it (Debian, Ubuntu: apt install iverilog)"
         raise MissingToolError("Icarus Verilog", "to run the test bench with it", remedy)
     name, files = _files(design)
-    run_logged("iverilog", [compiler, "-g2012", "-s", name, "-o", directory / name, *files], log, timeout=timeout)
+    run_tool("iverilog", [compiler, "-g2012", "-s", name, "-o", directory / name, *files], log, timeout=timeout)
     return [runner, directory / name]
 
 
 def _ghdl(design: Design, directory: Path, log: Path, timeout: float) -> list[str | Path]:
     program, (name, files) = find_ghdl(), _files(design)
     work = f"--workdir={directory}"
-    run_logged("ghdl", [program, "-a", *OPTIONS, work, *files], log, timeout=timeout, directory=directory)
+    run_tool("ghdl", [program, "-a", *OPTIONS, work, *files], log, timeout=timeout, directory=directory)
     return [program, "--elab-run", *OPTIONS, work, name, "--ieee-asserts=disable"]
 
 

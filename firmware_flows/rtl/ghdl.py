@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_flows.errors import FirmwareFlowsError, MissingToolError
+from firmware_flows.processes import TIMEOUT_SECONDS, run_tool
 from firmware_flows.rtl.ports import Mantissas, Port
-from firmware_flows.rtl.processes import TIMEOUT_SECONDS, run_logged
 
 if TYPE_CHECKING:
     from firmware_flows.rtl.design import Design
@@ -65,10 +65,9 @@ def analyse(design: Design, progress: Progress | None = None, timeout: float = T
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     log = parent / LOG
-    log.unlink(missing_ok=True)
     (work / f"{BENCH}.vhd").write_text(bench)
     files = [*(design.directory / s for s in design.sources), work / f"{BENCH}.vhd"]
-    run_logged("ghdl", [program, "-a", *OPTIONS, f"--workdir={work}", *files], log, timeout=timeout, directory=work)
+    run_tool("ghdl", [program, "-a", *OPTIONS, f"--workdir={work}", *files], log, timeout=timeout, directory=work)
     done.touch()
     for old in parent.glob("ghdl-*"):
         if old != work:
@@ -172,7 +171,7 @@ def _cycles(design: Design, inputs: Sequence[Mantissas]) -> list[npt.NDArray[np.
         columns[-1][:] = ord("\n")
         (directory / "inputs.txt").write_bytes(np.concatenate(columns, axis=1).tobytes())
         command = [find_ghdl(), "--elab-run", *OPTIONS, f"--workdir={work}", BENCH, "--ieee-asserts=disable"]
-        run_logged("ghdl", command, work.parent / LOG, directory=directory)
+        run_tool("ghdl", command, work.parent / LOG, directory=directory, append=True)
         written = np.frombuffer((directory / "outputs.txt").read_bytes(), np.uint8)
     widths = [port.width for port in design.outputs]
     lines = written.reshape(-1, sum(widths) + 1)[:, :-1]

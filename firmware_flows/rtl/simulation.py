@@ -22,9 +22,9 @@ import numpy as np
 from firmware_flows.errors import InputError
 from firmware_flows.hls.compiler import compiler_version, find_compiler
 from firmware_flows.parallel_blocks import cores, in_blocks
+from firmware_flows.processes import TIMEOUT_SECONDS
 from firmware_flows.rtl import harness
 from firmware_flows.rtl.ports import Mantissas, Port
-from firmware_flows.rtl.processes import TIMEOUT_SECONDS
 from firmware_flows.rtl.timing import Cycles, measure_timing
 from firmware_flows.rtl.verilator import LIBRARY, PREFIX, Verilator, compile_cpp, find_verilator
 

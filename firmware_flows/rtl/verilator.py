@@ -25,7 +25,7 @@ from pathlib import Path
 from firmware_flows.errors import MissingToolError
 from firmware_flows.hls.compiler import find_compiler
 from firmware_flows.parallel_blocks import cores
-from firmware_flows.rtl.processes import TIMEOUT_SECONDS, run_logged
+from firmware_flows.processes import TIMEOUT_SECONDS, ToolFailedError, run_tool
 
 MINIMUM = (5, 48)
 """Older ones cannot parse all of alkaid's Verilog; Debian 12's 5.006 may even translate it wrongly."""
@@ -60,7 +60,8 @@ class Verilator:
     ) -> VerilatedSources:
         """Translate Verilog to C++ into `directory`. Raises ToolFailedError with Verilator's first error."""
         command = [self.program, "--cc", *arguments, "--make", "json", "--prefix", PREFIX, "--Mdir", directory]
-        run_logged("verilator", command, log, timeout=timeout, environment={"VERILATOR_ROOT": str(self.root)})
+        root = {"VERILATOR_ROOT": str(self.root)}
+        run_tool("verilator", command, log, timeout=timeout, environment=root, append=True)
         sources = json.loads((directory / f"{PREFIX}.json").read_text(encoding="utf-8"))["sources"]
         return VerilatedSources(
             directory,
@@ -204,14 +205,22 @@ def compile_cpp(
     objects = [job[0].with_suffix(".o") for job in jobs]
 
     cancelled = threading.Event()
+    writing = threading.Lock()
 
     def compile_one(number: int) -> None:
         source, level, _ = jobs[number]
         flags: list[str | Path] = [*compilation.common, *level, *includes]
         command = [compiler, *flags, "-c", source, "-o", objects[number]]
-        run_logged(
-            "C++ compiler", command, log, timeout=timeout, environment={"CCACHE_DISABLE": "1"}, cancelled=cancelled
-        )
+        own = objects[number].with_suffix(".log")  # they run at the same time
+        try:
+            run_tool(
+                "C++ compiler", command, own, timeout=timeout, environment={"CCACHE_DISABLE": "1"}, cancelled=cancelled
+            )
+        except ToolFailedError as error:
+            raise ToolFailedError(error.tool, error.reason, log, error.remedy) from None
+        finally:
+            with writing, log.open("ab") as stream:
+                stream.write(own.read_bytes())
 
     with ThreadPoolExecutor(min(cores(), MOST_JOBS)) as pool:
         try:
@@ -224,7 +233,8 @@ def compile_cpp(
             cancelled.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    run_logged("C++ compiler", [compiler, *objects, *compilation.link, "-o", output], log, timeout=timeout)
+    linking: list[str | Path] = [compiler, *objects, *compilation.link, "-o", output]
+    run_tool("C++ compiler", linking, log, timeout=timeout, append=True)
 
 
 def _grouped(files: Sequence[Path], name: Path) -> list[tuple[Path, int]]:

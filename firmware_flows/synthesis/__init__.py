@@ -4,7 +4,8 @@ Every number says where it comes from: `synthesised (Yosys 0.70)`, `placed and r
 `vendor (Vivado, 2022.1: routed)`.
 """
 
-from firmware_flows.synthesis.errors import ReportError, SynthesisError, SynthesisSettingsError
+from firmware_flows.processes import ToolFailedError
+from firmware_flows.synthesis.errors import ReportError, SynthesisSettingsError
 from firmware_flows.synthesis.hls_report import read_csynth_text, read_csynth_xml
 from firmware_flows.synthesis.quartus_report import read_fit, read_fmax
 from firmware_flows.synthesis.result import Clock, Latency, Origin, Quantity, SynthesisResult
@@ -20,9 +21,9 @@ __all__ = [
     "Quantity",
     "ReportError",
     "Source",
-    "SynthesisError",
     "SynthesisResult",
     "SynthesisSettingsError",
+    "ToolFailedError",
     "choose_tool",
     "load_results",
     "open_design",

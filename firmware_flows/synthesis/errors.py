@@ -7,18 +7,6 @@ from pathlib import Path
 from firmware_flows.errors import FirmwareFlowsError
 
 
-class SynthesisError(FirmwareFlowsError):
-    """A tool that failed, or that did not end in time: which, its first error line, its log, what to do."""
-
-    def __init__(self, tool: str, first_error: str, log: Path | None, remedy: str) -> None:
-        self.tool = tool
-        self.first_error = first_error
-        self.log = log
-        self.remedy = remedy
-        where = f" (log: {log})" if log else ""
-        super().__init__(f"{tool}: {first_error}{where}. {remedy}")
-
-
 class SynthesisSettingsError(FirmwareFlowsError):
     """A setting of `synthesize` that is not valid, or that does not go with the design."""
 

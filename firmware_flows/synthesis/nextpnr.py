@@ -11,15 +11,14 @@ from typing import Any
 
 from firmware_flows.errors import nearest
 from firmware_flows.files import write_text
+from firmware_flows.processes import Progress, run_tool
 from firmware_flows.synthesis.errors import ReportError, SynthesisSettingsError
 from firmware_flows.synthesis.harness import TOP, harness
-from firmware_flows.synthesis.process import Progress, run_tool
 from firmware_flows.synthesis.result import Clock, Origin, Quantity, SynthesisResult
 from firmware_flows.synthesis.source import Source
 from firmware_flows.synthesis.tools import find
-from firmware_flows.synthesis.yosys import KEPT_NETLIST, NETLIST, REMEDY, keep_netlist, read_commands
+from firmware_flows.synthesis.yosys import KEPT_NETLIST, NETLIST, SCRIPT, keep_netlist, read_commands, run_yosys
 
-SCRIPT = "synthesis.ys"
 HARNESS = "harness.v"
 STATISTICS = "statistics.json"
 YOSYS_LOG = "yosys.log"
@@ -115,7 +114,7 @@ def place_and_route(
     """Synthesise, place and route; the smallest device that holds the design, unless one is named.
 
     The design stands in a frame of shift registers (see harness), whose cost is stated. Leaves scripts, logs, netlist
-    and report in `directory`. Raises MissingToolError, SynthesisError, SynthesisSettingsError.
+    and report in `directory`. Raises MissingToolError, ToolFailedError, SynthesisSettingsError.
     """
     source.require_verilog("Yosys")
     named = None if device is None else _named_device(family, device)
@@ -133,8 +132,8 @@ def place_and_route(
         *("--freq", f"{source.clock_mhz:g}", "--timing-allow-fail"),
     )
     seconds = run_tool(
-        family.tool, command, directory, directory / LOG, timeout, progress,
-        "See the log; a larger device (--device) or fewer bits help where it does not fit.",
+        family.tool, command, directory / LOG, directory=directory, timeout=timeout, progress=progress,
+        remedy="See the log; a larger device (--device) or fewer bits help where it does not fit.",
     )  # fmt: skip
     keep_netlist(directory)
     report = read_report(directory / REPORT)
@@ -173,8 +172,7 @@ def _synthesize(
         f"write_json {NETLIST}",
     ]
     write_text(directory / SCRIPT, "\n".join(commands) + "\n")
-    command = (*find("Yosys").command, "-s", SCRIPT)
-    run_tool("Yosys", command, directory, directory / YOSYS_LOG, timeout, progress, REMEDY)
+    run_yosys(directory, YOSYS_LOG, timeout, progress)
 
 
 def _modules(path: Path) -> dict[str, dict[str, int]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from firmware_flows.errors import MissingToolError
 from firmware_flows.files import write_text
+from firmware_flows.processes import Progress, run_tool
 from firmware_flows.synthesis.errors import ReportError
-from firmware_flows.synthesis.process import Progress, run_tool
 from firmware_flows.synthesis.quartus_report import read_fit, read_fmax
 from firmware_flows.synthesis.result import SynthesisResult
 from firmware_flows.synthesis.source import Source
@@ -46,7 +46,7 @@ def synthesize_quartus(
 ) -> SynthesisResult:
     """Synthesise, place and route with Quartus.
 
-    Leaves script, log and the tool's project in `directory`. Raises MissingToolError, SynthesisError, ReportError.
+    Leaves script, log and the tool's project in `directory`. Raises MissingToolError, ToolFailedError, ReportError.
     """
     program = shutil.which("quartus_sh")
     if program is None:
@@ -58,8 +58,8 @@ def synthesize_quartus(
     )
     write_text(directory / SCRIPT, script(source, directory))
     seconds = run_tool(
-        "Quartus", (program, "-t", SCRIPT), directory, directory / LOG, timeout, progress,
-        "See the log; a missing licence or an unknown device are the usual causes.",
+        "Quartus", (program, "-t", SCRIPT), directory / LOG, directory=directory, timeout=timeout,
+        progress=progress, remedy="See the log; a missing licence or an unknown device are the usual causes.",
     )  # fmt: skip
     output = directory / "output_files"
     # Quartus Prime Standard writes a summary file, Pro only the report.

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, cast
 
 from firmware_flows.errors import InputError, nearest
 from firmware_flows.files import write_json
+from firmware_flows.processes import Progress
 from firmware_flows.synthesis.errors import SynthesisSettingsError
 from firmware_flows.synthesis.families import amd_family, is_amd
 from firmware_flows.synthesis.nextpnr import lattice_family, place_and_route
-from firmware_flows.synthesis.process import Progress
 from firmware_flows.synthesis.quartus import synthesize_quartus
 from firmware_flows.synthesis.result import SynthesisResult
 from firmware_flows.synthesis.source import Source
@@ -93,7 +93,7 @@ def synthesize(
     "xc7", "xcu" or "xcup", for nextpnr "ecp5"; the target's unless given. device: of nextpnr, the smallest that fits
     unless given. timeout: seconds for each call of a tool.
 
-    Raises MissingToolError, SynthesisError (a tool failed or did not end), SynthesisSettingsError, ReportError.
+    Raises MissingToolError, ToolFailedError (a tool failed or did not end), SynthesisSettingsError, ReportError.
     """
     if tool not in TOOLS:
         raise SynthesisSettingsError("tool", tool, nearest(tool, TOOLS))

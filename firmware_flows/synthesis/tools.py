@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_flows.errors import MissingToolError
-from firmware_flows.synthesis.process import Progress, run_tool
+from firmware_flows.processes import Progress, run_tool
 
 NATIVE, WEBASSEMBLY = "native", "WebAssembly"
 
@@ -33,12 +33,15 @@ class OpenTool:
     build: str
 
     def version(self, directory: Path, progress: Progress | None = None) -> str:
-        """What the tool says of itself; the first call of a WebAssembly build compiles it. Raises SynthesisError."""
+        """What the tool says of itself; the first call of a WebAssembly build compiles it. Raises ToolFailedError."""
         known = _RECIPES[self.name]
         log = directory / f"{known.program}-version.log"
         command = (*self.command, known.version_option)
         with nullcontext() if self.build == NATIVE else _one_at_a_time(known.module):
-            run_tool(self.name, command, directory, log, FIRST_CALL, progress, "Check its installation.")
+            run_tool(
+                self.name, command, log, directory=directory, timeout=FIRST_CALL, progress=progress,
+                remedy="Check its installation.",
+            )  # fmt: skip
         found = re.search(known.version_pattern, log.read_text(encoding="utf-8", errors="replace"))
         log.unlink()
         return found.group(1) if found else "unknown"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from firmware_flows.errors import MissingToolError
 from firmware_flows.files import write_text
 from firmware_flows.hls.vendor import REMEDIES
+from firmware_flows.processes import Progress, run_tool
 from firmware_flows.synthesis.errors import SynthesisSettingsError
 from firmware_flows.synthesis.hls_report import read_csynth_xml
-from firmware_flows.synthesis.process import Progress, run_tool
 from firmware_flows.synthesis.result import SynthesisResult
 from firmware_flows.synthesis.vivado import quoted
 
@@ -82,7 +82,7 @@ def synthesize_hls(
 ) -> SynthesisResult:
     """C synthesis of a project of the backends Vitis and Vivado: HLS's estimates, marked as such.
 
-    Leaves script, log and the tool's project in `directory`. Raises MissingToolError, SynthesisError, ReportError.
+    Leaves script, log and the tool's project in `directory`. Raises MissingToolError, ToolFailedError, ReportError.
     """
     backend = project.settings.backend
     if backend not in _PROGRAMS:
@@ -94,8 +94,8 @@ def synthesize_hls(
     write_text(directory / SCRIPT, script(project, directory))
     tool = f"{backend} HLS"
     seconds = run_tool(
-        tool, (program, *arguments(SCRIPT)), directory, directory / LOG, timeout, progress,
-        "See the log; a missing licence or an unknown part are the usual causes.",
+        tool, (program, *arguments(SCRIPT)), directory / LOG, directory=directory, timeout=timeout,
+        progress=progress, remedy="See the log; a missing licence or an unknown part are the usual causes.",
     )  # fmt: skip
     report = Path(f"{project.settings.project_name}_prj") / SOLUTION / "syn" / "report" / "csynth.xml"
     result = read_csynth_xml(directory / report)

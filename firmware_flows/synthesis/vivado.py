@@ -8,7 +8,7 @@ from pathlib import Path
 
 from firmware_flows.errors import MissingToolError
 from firmware_flows.files import write_text
-from firmware_flows.synthesis.process import Progress, run_tool
+from firmware_flows.processes import Progress, run_tool
 from firmware_flows.synthesis.result import SynthesisResult
 from firmware_flows.synthesis.source import Source
 from firmware_flows.synthesis.vivado_report import read_timing, read_utilisation
@@ -54,7 +54,7 @@ def synthesize_vivado(
 ) -> tuple[SynthesisResult, SynthesisResult]:
     """Synthesise, place and route with Vivado, out of context: the result after synthesis, and as routed.
 
-    Leaves script, log, reports and checkpoint in `directory`. Raises MissingToolError, SynthesisError, ReportError.
+    Leaves script, log, reports and checkpoint in `directory`. Raises MissingToolError, ToolFailedError, ReportError.
     """
     program = shutil.which("vivado")
     if program is None:
@@ -67,8 +67,8 @@ def synthesize_vivado(
     write_text(directory / SCRIPT, script(source, directory))
     command = (program, "-mode", "batch", "-nojournal", "-nolog", "-source", SCRIPT)
     seconds = run_tool(
-        "Vivado", command, directory, directory / LOG, timeout, progress,
-        "See the log; a missing licence or an unknown part are the usual causes.",
+        "Vivado", command, directory / LOG, directory=directory, timeout=timeout,
+        progress=progress, remedy="See the log; a missing licence or an unknown part are the usual causes.",
     )  # fmt: skip
     left = (SCRIPT, CONSTRAINTS, LOG, SYNTHESISED, ROUTED, TIMING)
     synthesised = replace(read_utilisation(directory / SYNTHESISED), files=left, seconds=round(seconds, 1))

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from firmware_flows.files import atomic_path, write_text
+from firmware_flows.processes import Progress, run_tool
 from firmware_flows.synthesis.errors import ReportError
 from firmware_flows.synthesis.families import AMD_GROUPS, AmdFamily, count_cells, unknown_cells
 from firmware_flows.synthesis.packing import pack
-from firmware_flows.synthesis.process import Progress, run_tool
 from firmware_flows.synthesis.result import Origin, Quantity, SynthesisResult
 from firmware_flows.synthesis.source import Source
 from firmware_flows.synthesis.tools import find
@@ -28,7 +28,7 @@ PACKED = (
     "estimate: pairs of functions that share inputs packed into one site wherever the netlist allows it, sites that "
     "only lead to a carry chain counted; ignores placement and timing, for which a device takes more"
 )
-REMEDY = "See the log; a design written by this package that Yosys refuses is a defect worth reporting."
+_REMEDY = "See the log; a design written by this package that Yosys refuses is a defect worth reporting."
 
 
 def synthesize_amd(
@@ -36,7 +36,7 @@ def synthesize_amd(
 ) -> SynthesisResult:
     """Synthesise for a family of AMD devices, out of context (no I/O buffers, no clock buffers).
 
-    Leaves script, log, statistics and netlist in `directory`. Raises MissingToolError, SynthesisError.
+    Leaves script, log, statistics and netlist in `directory`. Raises MissingToolError, ToolFailedError.
     """
     source.require_verilog("Yosys")
     tool = find("Yosys")
@@ -49,7 +49,7 @@ def synthesize_amd(
         f"write_json {NETLIST}",
     ]
     write_text(directory / SCRIPT, "\n".join(commands) + "\n")
-    seconds = run_tool("Yosys", (*tool.command, "-s", SCRIPT), directory, directory / LOG, timeout, progress, REMEDY)
+    seconds = run_yosys(directory, LOG, timeout, progress)
     cells = read_statistics(directory / STATISTICS)
     quantities = _quantities(cells, top_cells(directory / NETLIST))
     keep_netlist(directory)
@@ -62,6 +62,14 @@ def synthesize_amd(
         remarks=_remarks(cells),
         seconds=round(seconds, 1),
         files=(SCRIPT, LOG, STATISTICS, KEPT_NETLIST),
+    )
+
+
+def run_yosys(directory: Path, log: str, timeout: float, progress: Progress | None) -> float:
+    """Run the script that lies in `directory`; returns the seconds it took. Raises ToolFailedError."""
+    command = (*find("Yosys").command, "-s", SCRIPT)
+    return run_tool(
+        "Yosys", command, directory / log, directory=directory, timeout=timeout, progress=progress, remedy=_REMEDY
     )
 
 

@@ -12,8 +12,8 @@ import pytest
 
 import firmware_flows as ff
 from firmware_flows.errors import MissingToolError
+from firmware_flows.processes import ToolFailedError
 from firmware_flows.rtl import ghdl
-from firmware_flows.rtl.processes import ToolFailedError
 from firmware_flows.rtl.timing import TimingError
 
 needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="GHDL is not installed")

@@ -10,7 +10,7 @@ from vendor_reports import FIT, STA, TIMING, UTILISATION
 
 from firmware_flows.errors import MissingToolError
 from firmware_flows.hls.settings import Settings
-from firmware_flows.synthesis import Source, SynthesisError, synthesize
+from firmware_flows.synthesis import Source, ToolFailedError, synthesize
 from firmware_flows.synthesis.vitis import synthesize_hls
 
 CSYNTH = """<profile><ReportVersion><Version>2023.2</Version></ReportVersion>
@@ -50,7 +50,7 @@ def test_vivado_out_of_context(source: Source, tmp_path: Path, stand_in) -> None
 
 def test_vivado_that_fails_shows_its_first_error(source: Source, tmp_path: Path, stand_in) -> None:  # type: ignore[no-untyped-def]
     stand_in("vivado", {}, code=1, says="INFO: hello\nERROR: [Common 17-345] A valid license was not found\nERROR: 2")
-    with pytest.raises(SynthesisError, match=r"Vivado: ERROR: \[Common 17-345\] A valid license.*licence"):
+    with pytest.raises(ToolFailedError, match=r"Vivado: ERROR: \[Common 17-345\] A valid license.*licence"):
         synthesize(source, tmp_path / "out", tool="vivado")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_flows.synthesis import Source, SynthesisError, SynthesisResult, load_results, synthesize
+from firmware_flows.synthesis import Source, SynthesisResult, ToolFailedError, load_results, synthesize
 
 
 @pytest.mark.slow
@@ -46,8 +46,8 @@ def test_cells_of_a_small_design(part: str, family: str, source: Source, tmp_pat
 def test_bad_verilog_shows_its_first_error_and_a_short_time_is_kept(source: Source, tmp_path: Path) -> None:
     (tmp_path / "bad.v").write_text("module bad (input wire clk);\n  wire [3:0 x;\nendmodule\n")
     bad = replace(source, directory=tmp_path, files=(Path("bad.v"),), top="bad")
-    with pytest.raises(SynthesisError, match=r"^Yosys: \.\./bad\.v:2: ERROR: syntax error") as caught:
+    with pytest.raises(ToolFailedError, match=r"^Yosys: \.\./bad\.v:2: ERROR: syntax error") as caught:
         synthesize(bad, tmp_path / "out", tool="yosys")
     assert caught.value.log == tmp_path / "out" / "yosys.log"
-    with pytest.raises(SynthesisError, match=r"did not end within 0\.1 s"):
+    with pytest.raises(ToolFailedError, match=r"did not end within 0\.1 s"):
         synthesize(source, tmp_path / "short", tool="yosys", timeout=0.1)
