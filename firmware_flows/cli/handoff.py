@@ -98,7 +98,8 @@ def handoff(
 @contextmanager
 def _bundle_source(source: Path, run_dir: Path | None, observer: Any, options: dict[str, Any]) -> Iterator[Any]:
     """What to bundle; for a Program, its forms live as long as the bundle is written."""
-    from firmware_flows.handoff.bundle import from_program, from_run
+    from firmware_flows.flow.bundle_source import from_run
+    from firmware_flows.handoff.bundle import from_program
 
     if is_recipe(source):
         yield from_run(_run(source, run_dir, observer))
@@ -192,7 +193,7 @@ def check(
         firmware-flows check my.yaml --update
         firmware-flows check my_bundle.tar.gz --lock my.lock.json
     """
-    from firmware_flows.handoff.gate import check_bundle, to_junit
+    from firmware_flows.gate import check_bundle, to_junit
 
     if is_recipe(subject):
         refuse(context, ("lock", "no_compile"), "is for bundles")
@@ -217,7 +218,7 @@ def check(
 
 def _check_recipe(path: Path, run_dir: Path | None, update: bool, as_json: bool) -> Any:
     """The gate, or None where the lock was renewed."""
-    from firmware_flows.handoff.gate import check_recipe, lock_path, update_lock
+    from firmware_flows.gate import check_recipe, lock_path, update_lock
     from firmware_flows.recipe import load_recipe
 
     recipe = load_recipe(path)

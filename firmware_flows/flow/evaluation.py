@@ -101,7 +101,7 @@ def _costs_plots(estimates: list[dict[str, Any]], plots: Path) -> dict[str, str]
 def budget_facts(program: Program, recipe: dict[str, Any], rtl: Any, synthesis: Any) -> list[dict[str, Any]]:
     """For every form, what `firmware-flows check` finds of its budget; JSON values."""
     # The gate runs the flow, so it is imported late.
-    from firmware_flows.handoff.gate.budgets import budget_checks, firmware_of
+    from firmware_flows.budgets import budget_checks, firmware_of
 
     found = []
     for form in ("hls", "rtl") if recipe.get("rtl") is not None else ("hls",):

@@ -48,7 +48,7 @@ def _facts(proposal: Advice, limits: Mapping[str, float], end: str, by: str) -> 
 
 def _limits(answer: Estimate, wanted: Facts) -> dict[str, float]:
     # The gate runs the flow, which writes reports, so it is imported late.
-    from firmware_flows.handoff.gate.budgets import limits_of
+    from firmware_flows.budgets import limits_of
 
     return {name: limit.value for name, limit in limits_of(answer.target, wanted, answer.clock_mhz)}
 

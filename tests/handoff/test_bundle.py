@@ -124,11 +124,15 @@ def test_one_bit_of_a_weight_of_a_vector_of_a_file(unpacked: Path, bare_path: st
     content[100] ^= 1
     page.write_bytes(bytes(content))
     (unpacked / "lock.json").unlink()
+    (unpacked / "hls/ap_fixed.h").write_text("#define evil")
+    (unpacked / "hls/a_prj").mkdir()
+    (unpacked / "hls/a_prj/ap_fixed.h").touch()
     done = run_check(unpacked, bare_path, "--checksums")
     assert done.returncode == 1
     assert "FAIL checksum: interface/rtl.md is not the file that was handed off" in done.stdout
     assert "FAIL checksum: lock.json is missing" in done.stdout
-    assert "FAILED: 2 checks" in done.stdout
+    assert "FAIL checksum: hls/ap_fixed.h is no file of this bundle" in done.stdout
+    assert "FAILED: 3 checks" in done.stdout
 
 
 @pytest.mark.cpp

@@ -11,7 +11,7 @@ import pytest
 
 from firmware_flows.builder import Builder
 from firmware_flows.fixed_point import FixedPoint
-from firmware_flows.handoff.gate.drift import drift
+from firmware_flows.gate.drift import drift
 from firmware_flows.handoff.lock import LockError, differences, drifted, lock_of, read_lock, write_lock
 from firmware_flows.program import Program
 

@@ -14,8 +14,9 @@ import yaml
 from firmware_flows import __version__
 from firmware_flows.cli.main import run
 from firmware_flows.errors import InputError
+from firmware_flows.flow.bundle_source import from_run
 from firmware_flows.handoff.archive import write_archive
-from firmware_flows.handoff.bundle import from_run, read_manifest, write_bundle
+from firmware_flows.handoff.bundle import read_manifest, write_bundle
 from firmware_flows.handoff.project import start_project
 from firmware_flows.recipe import load_recipe
 

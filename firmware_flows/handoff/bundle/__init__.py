@@ -2,7 +2,7 @@
 
 from firmware_flows.handoff.bundle.contents import write_bundle
 from firmware_flows.handoff.bundle.manifest import MANIFEST, SUMS, BundleError, read_manifest
-from firmware_flows.handoff.bundle.source import BundleSource, from_program, from_run
+from firmware_flows.handoff.bundle.source import BundleSource, from_program
 
 __all__ = [
     "MANIFEST",
@@ -10,7 +10,6 @@ __all__ = [
     "BundleError",
     "BundleSource",
     "from_program",
-    "from_run",
     "read_manifest",
     "write_bundle",
 ]

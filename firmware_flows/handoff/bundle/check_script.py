@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
+from firmware_flows.handoff.bundle.manifest import BUILT
+
 TEMPLATE = files("firmware_flows.handoff.bundle").joinpath("CHECK.sh")
 
 _BENCH = Template("""
@@ -47,4 +49,5 @@ def check_script(paragraphs: Sequence[str], vectors: Sequence[str], file_count: 
     """The script. file_count: lines of SHA256SUMS."""
     text = TEMPLATE.read_text(encoding="utf-8")
     text = text.replace("@files@", str(file_count)).replace("@vectors@", " ".join(vectors))
+    text = text.replace("@built@", " | ".join(BUILT))
     return text.replace("@benches@", "".join(paragraphs).strip("\n"))

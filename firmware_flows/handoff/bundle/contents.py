@@ -193,16 +193,22 @@ def _vendor_cycles(facts: Mapping[str, Any] | None) -> tuple[Stated, ...]:
 
 def _estimated_cycles(project: Project) -> tuple[Stated, ...]:
     """Latency and interval as estimated; nothing for a device that the estimator does not know."""
-    from firmware_flows.handoff.gate.budgets import Firmware, estimate_of
-    from firmware_flows.targets import UnknownTargetError, find_target
+    from firmware_flows.estimation import estimate
+    from firmware_flows.targets import UnknownTargetError
 
     s = project.settings
     try:
-        place = find_target(s.target)
+        answer = estimate(
+            project.program,
+            target=s.target,
+            clock_mhz=1e3 / s.clock_period,
+            strategy=s.strategy,
+            reuse_factor=s.reuse_factor or 1,
+            io=s.io,
+            tool="vivado_hls" if s.backend == "Vivado" else "vitis_hls",
+        )
     except UnknownTargetError:
         return ()
-    firmware = Firmware("hls", s.target, 1e3 / s.clock_period, s.strategy, s.reuse_factor or 1, s.io, s.backend)
-    answer = estimate_of(project.program, firmware, place)
     return tuple(
         Stated(
             round(quantity.value),
@@ -214,24 +220,17 @@ def _estimated_cycles(project: Project) -> tuple[Stated, ...]:
 
 
 def _report(source: BundleSource, root: Path) -> None:
-    from firmware_flows.reporting import arrange, to_html, to_markdown
-
     if source.recipe_text is not None:
         write_text(root / "recipe.yaml", source.recipe_text)
-    if source.facts is None or source.plots is None:
-        return
-    document = arrange(source.facts)
-    write_json(root / "report" / "report.json", source.facts)
-    write_text(root / "report" / "report.md", to_markdown(document))
-    write_text(root / "report" / "report.html", to_html(document, source.plots))
-    for plot in source.facts["plots"]:
-        target = root / "report" / plot["file"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.plots / plot["file"], target)
-    if "types_plot" in source.facts:
-        target = root / "report" / source.facts["types_plot"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.plots / source.facts["types_plot"], target)
+    if source.facts is not None:
+        write_json(root / "report" / "report.json", source.facts)
+    for name, content in source.report.items():
+        path = root / "report" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, path)
+        else:
+            write_text(path, content)
 
 
 def _facts(source: BundleSource, golden: Golden, random_events: int, seed: int) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,12 @@ KIND = "firmware-flows bundle"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 
+BUILT = (
+    *(".git/*", "*.log", "*.jou", "logs/*", "*.Xil/*", "*build_*/*", "hls/*_prj/*"),
+    *("*.o", "*.so", "rtl/sim", "cmssw/host"),
+)
+"""Patterns, of bash and of fnmatch, of what the bundle's own scripts leave in it; no test bench reads them."""
+
 
 class BundleError(InputError):
     """A directory that is no bundle, or whose manifest cannot be read."""
@@ -22,6 +30,12 @@ class BundleError(InputError):
 def files_below(directory: Path) -> list[str]:
     """Names of all files, sorted, relative to `directory`."""
     return sorted(p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file())
+
+
+def unlisted(directory: Path, names: Iterable[str]) -> list[str]:
+    """Files below `directory` that are not among `names`, nor left by a build."""
+    present = set(files_below(directory)) - {*names, MANIFEST, SUMS}
+    return sorted(name for name in present if not any(fnmatchcase(name, pattern) for pattern in BUILT))
 
 
 def write_manifest(directory: Path, facts: dict[str, Any]) -> None:

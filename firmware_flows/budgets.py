@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
+from firmware_flows.checks import Check, check, skipped
 from firmware_flows.errors import FirmwareFlowsError
-from firmware_flows.handoff.gate.model import Check, check, skipped
 from firmware_flows.program import Program
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks.networks import dense_network
+from firmware_flows.budgets import NAMES, Firmware, budget_checks
+from firmware_flows.checks import Check
 from firmware_flows.errors import FirmwareFlowsError
-from firmware_flows.handoff.gate.budgets import NAMES, Firmware, budget_checks
-from firmware_flows.handoff.gate.model import Check
 
 PROGRAM = dense_network("small", (6, 8, 3))
 HLS = Firmware("hls", "xcvu13p-flga2577-2-e", 360.0)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from firmware_flows.budgets import Firmware, budget_checks, firmware_of
+from firmware_flows.checks import Check, Gate, check, skipped
 from firmware_flows.emulator import emulate
 from firmware_flows.errors import FirmwareFlowsError, InputError, MissingToolError
 from firmware_flows.files import hash_file
+from firmware_flows.gate.drift import drift
+from firmware_flows.gate.of_recipe import bit_checks, metric_checks
 from firmware_flows.handoff.archive import extract_archive
-from firmware_flows.handoff.bundle.manifest import MANIFEST, SUMS, BundleError, files_below, read_manifest
-from firmware_flows.handoff.gate.budgets import Firmware, budget_checks, firmware_of
-from firmware_flows.handoff.gate.drift import drift
-from firmware_flows.handoff.gate.model import Check, Gate, check, skipped
-from firmware_flows.handoff.gate.of_recipe import bit_checks, metric_checks
+from firmware_flows.handoff.bundle.manifest import MANIFEST, SUMS, BundleError, read_manifest, unlisted
 from firmware_flows.handoff.golden import read_hex
 from firmware_flows.handoff.lock import read_lock
+from firmware_flows.processes import TimeIsOverError, run_limited
 from firmware_flows.program import Program
 from firmware_flows.reporting.metrics import check_metrics
 from firmware_flows.rtl.ports import Port, ports_of
@@ -43,8 +43,7 @@ def check_bundle(path: Path, *, lock: Path | None = None, compile_benches: bool 
     """
     with _opened(path) as root:
         manifest = read_manifest(root)
-        whole = list(_files(root, manifest, strict=root != path))
-        checks = [*whole]
+        checks = list(_files(root, manifest))
         # what is damaged may say anything: its own lines say so, and the rest is looked at as far as it can be read
         checks += _answers(root, manifest, lock)
         if compile_benches:
@@ -64,8 +63,8 @@ def _opened(path: Path) -> Iterator[Path]:
         yield extract_archive(path, Path(directory))
 
 
-def _files(root: Path, manifest: Mapping[str, Any], *, strict: bool) -> Iterator[Check]:
-    """Every file by its checksum; in an archive (`strict`), nothing else either."""
+def _files(root: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:
+    """Every file by its checksum, and nothing else but what builds leave."""
     wanted = {str(name): str(digest) for name, digest in manifest["files"].items()}
     outside = [n for n in wanted if n.startswith("/") or ".." in Path(n).parts]
     if outside:
@@ -84,11 +83,9 @@ def _files(root: Path, manifest: Mapping[str, Any], *, strict: bool) -> Iterator
         if reason is not None:
             bad += 1
             yield check(GROUP, f"file {name}", False, f"{name} {reason}")
-    present = files_below(root)
-    added = [n for n in present if n not in wanted and n not in (MANIFEST, SUMS)]
-    if added and strict:
+    for name in unlisted(root, wanted):
         bad += 1
-        yield check(GROUP, "other files", False, f"{added[0]} is in the archive but not in its manifest")
+        yield check(GROUP, f"file {name}", False, f"{name} is no file of this bundle")
     if not bad:
         yield check(GROUP, "files", True, f"{len(wanted) + 1} files have their checksums")
 
@@ -204,20 +201,21 @@ def _benches(root: Path) -> Iterator[Check]:
     if not script.is_file():
         return
     try:
-        done = subprocess.run(
-            ["bash", str(script)], capture_output=True, text=True, errors="replace", check=False, timeout=TIMEOUT
-        )
-    except subprocess.TimeoutExpired:
+        with tempfile.TemporaryFile() as output:
+            code = run_limited(["bash", script], output, TIMEOUT)
+            output.seek(0)
+            lines = output.read().decode("utf-8", errors="replace").splitlines()
+    except TimeIsOverError:
         yield check(BENCHES, "CHECK.sh", False, f"CHECK.sh was stopped after {TIMEOUT:g} s")
         return
     failed = 0
-    for line in done.stdout.splitlines():
+    for line in lines:
         found = _LINE.fullmatch(line)
         if found is None:
             continue
         failed += found[1] == "FAIL"
         if not found[2].startswith("checksum"):
             yield check(BENCHES, found[2], found[1] == "PASS", f"{found[2]}: {found[3]}")
-    if done.returncode not in (0, 1) or (done.returncode == 1) != bool(failed):
-        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        yield check(BENCHES, "CHECK.sh", False, f"CHECK.sh ended with {done.returncode}: {last}")
+    if code not in (0, 1) or (code == 1) != bool(failed):
+        last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+        yield check(BENCHES, "CHECK.sh", False, f"CHECK.sh ended with {code}: {last}")

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from firmware_flows.budgets import budget_checks, firmware_of
+from firmware_flows.checks import Check, Gate, check, skipped
 from firmware_flows.flow.observer import Observer
 from firmware_flows.flow.runner import run_flow
 from firmware_flows.flow.stage import PROGRAM, REPORTS
-from firmware_flows.handoff.gate.budgets import budget_checks, firmware_of
-from firmware_flows.handoff.gate.drift import drift
-from firmware_flows.handoff.gate.model import Check, Gate, check, skipped
+from firmware_flows.gate.drift import drift
 from firmware_flows.handoff.lock import drifted, lock_of, read_lock, write_lock
 from firmware_flows.program import Program
 from firmware_flows.recipe import Recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from firmware_flows.handoff.gate.model import Check, check
+from firmware_flows.checks import Check, check
 from firmware_flows.handoff.lock import Lock, differences, lock_of
 from firmware_flows.program import Program
 
