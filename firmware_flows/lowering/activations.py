@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from firmware_flows.errors import nearest
 from firmware_flows.fixed_point import FixedPoint, Overflow, Rounding
 from firmware_flows.lowering import rectifiers, steps, tables
 from firmware_flows.lowering.context import Context, Signal, refuse
@@ -26,12 +25,16 @@ def apply(context: Context, node: Node, field: str, activation: Any, source: Sig
     name = activation if isinstance(activation, str) else _name(activation)
     if name in _ACTIVATIONS:
         return _ACTIVATIONS[name](context, node, field, activation, source)
+    if hasattr(activation, "_flatten_layers"):
+        text = "a layer given as an activation"
+        raise refuse(node, field, name, text, "Put it behind the layer, as a layer of its own")
+    known = f"of the functions {', '.join(n for n in _ACTIVATIONS if not n.startswith('quantized'))}"
     raise refuse(
         node,
         field,
         describe(activation),
         _NEVER.get(name, "unknown activation"),
-        f"Use quantized_bits or quantized_relu; {nearest(name, list(_ACTIVATIONS))}",
+        f"Use quantized_bits or quantized_relu, or one {known}",
     )
 
 

@@ -13,6 +13,9 @@ from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.lowering.graph import Graph, Node
 from firmware_flows.program import CombineOperation
 
+TOO_WIDE = "an accumulator needs more than 63 bits"
+FEWER = "Use fewer bits before it"
+
 
 @dataclass(frozen=True)
 class Signal:

@@ -15,8 +15,6 @@ from firmware_flows.program import IntegerArray
 def embedding(context: Context, node: Node) -> Signal:
     """Embedding and QEmbedding of indices that are proven to be integers within the table."""
     layer, source = node.operation, context.source(node)
-    if getattr(layer, "mask_zero", False):
-        raise refuse(node, "mask_zero", True, "masks are not converted", "Set mask_zero=False")
     if getattr(layer, "lora_enabled", False):
         raise refuse(node, "lora", True, "low-rank updates are not converted", "Merge them into the embeddings")
     quantizer = getattr(layer, "embeddings_quantizer_internal", None)

@@ -9,10 +9,10 @@ from firmware_flows.builder import Builder, LayerNameError
 from firmware_flows.errors import LoweringError, nearest
 from firmware_flows.execution_plan import CarrierError, Plan
 from firmware_flows.fixed_point import FixedPoint
-from firmware_flows.lowering.context import Context
+from firmware_flows.lowering.context import FEWER, TOO_WIDE, Context
 from firmware_flows.lowering.graph import Node, read
 from firmware_flows.lowering.inputs import lower_input
-from firmware_flows.lowering.refused import REFUSED
+from firmware_flows.lowering.refused import check_known, unconverted
 from firmware_flows.lowering.softmax import CHOICES
 from firmware_flows.lowering.table import LOWERINGS
 from firmware_flows.program import Program, ProgramError
@@ -40,6 +40,7 @@ def lower(
     given = _input_types(input_type, [n.name for n in graph.inputs], graph.name)
     for node in graph.inputs:
         lower_input(context, node, given.get(node.name))
+    check_known(graph.nodes)
     names = {n.name for n in graph.nodes}
     for node in graph.nodes:
         first = len(context.builder.layers)
@@ -59,9 +60,7 @@ def lower(
     try:
         Plan(program)
     except CarrierError as error:
-        raise LoweringError(
-            error.layer, "bits", error.bits, "an accumulator needs more than 63 bits", "Use fewer bits before it"
-        ) from None
+        raise LoweringError(error.layer, "bits", error.bits, TOO_WIDE, FEWER) from None
     return program
 
 
@@ -88,9 +87,7 @@ def _outputs(context: Context) -> dict[str, int]:
 def _lowering(node: Node) -> Any:
     if node.kind in LOWERINGS:
         return LOWERINGS[node.kind]
-    reason, remedy = REFUSED.get(node.kind, ("", _sentence(nearest(node.kind, LOWERINGS))))
-    text = f"this layer is not converted{': ' if reason else ''}{reason}"
-    raise LoweringError(node.name, "type", node.kind, text, remedy)
+    raise unconverted(node, LOWERINGS)
 
 
 def _input_types(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from firmware_flows.lowering.context import Context, Signal, refuse
@@ -13,6 +15,10 @@ def reshape(context: Context, node: Node) -> Signal:
     source = context.source(node)
     if getattr(node.operation, "data_format", "channels_last") != "channels_last":
         raise refuse(node, "data_format", "channels_first", "channels must be the last axis", "Use channels_last")
+    if prod(context.shape_of(source)) != prod(node.shape):
+        raise refuse(
+            node, "shape", (None, *node.shape), "joins events", "Use the layer Reshape, which leaves them apart"
+        )
     if context.shape_of(source) == node.shape:
         return source
     b = context.builder

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_flows.carriers import BITS, INT64, bits_of
 from firmware_flows.errors import LoweringError
 from firmware_flows.fixed_point import FixedPoint, Integers, Overflow, Rounding
-from firmware_flows.lowering.context import Context, Signal
+from firmware_flows.lowering.context import FEWER, TOO_WIDE, Context, Signal
 from firmware_flows.lowering.normalization import scale_and_offset
 from firmware_flows.lowering.quantizers import Weights, grid_weights, trimmed
 from firmware_flows.program import CombineOperation
@@ -221,6 +222,8 @@ def _difference(
 ) -> float:
     """Largest |table - function| over inputs that can occur, of which at most some thousands are tried."""
     interval, f = context.builder.interval(source.value), context.type_of(source).fractional
+    if bits_of(interval.magnitude) > BITS[INT64]:  # `lower` says so of every value, but none could be tried here
+        raise LoweringError(source.layer, "bits", 1 + bits_of(interval.magnitude), TOO_WIDE, FEWER)
     mantissas = np.unique(np.linspace(interval.lowest, interval.highest, 4097).round().astype(np.int64))
     with np.errstate(over="ignore"):
         wanted = np.array([_bounded(real, float(np.ldexp(float(m), -f))) for m in mantissas])

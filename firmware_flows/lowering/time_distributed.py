@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from firmware_flows.errors import LoweringError, nearest
+from firmware_flows.errors import LoweringError
 from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.graph import Node, kind_of
 from firmware_flows.lowering.recurrent import masked
+from firmware_flows.lowering.refused import REFUSED, advice
 from firmware_flows.lowering.time_steps import put_together, take_apart
 
 AT_ONCE = (
@@ -29,10 +30,10 @@ def time_distributed(context: Context, node: Node) -> Signal:
     inner = node.operation.layer
     kind = kind_of(inner)
     if kind not in LOWERINGS:
-        remedy = nearest(kind, LOWERINGS)
+        remedy = REFUSED[kind][1] if kind in REFUSED else advice(kind, LOWERINGS)
         if hasattr(inner, "layers"):
             remedy = "Put each of its layers into a TimeDistributed of its own"
-        raise refuse(node, "layer", kind, "this layer is not converted", remedy[:1].upper() + remedy[1:])
+        raise refuse(node, "layer", kind, "this layer is not converted", remedy)
     if masked(node) and getattr(inner, "_call_has_mask_arg", False):
         raise refuse(node, "mask", "given", "every time step counts in firmware", "Use no masking layer before it")
     inside = replace(node, kind=kind, operation=inner)

@@ -74,7 +74,7 @@ def keras_witness(program: Program, model: Any) -> KerasWitness:
     tensors: list[int] = []
     undressed: set[int] = set()
     for layer in program.layers:
-        if layer.name not in comparable or layer.kind == "Input":
+        if layer.name not in comparable or (layer.kind == "Input" and not _is_output(program, layer)):
             continue
         if layer.name in nodes:
             chosen.append(layer)

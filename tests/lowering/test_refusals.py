@@ -168,3 +168,17 @@ def test_layers_that_do_not_compute_with_their_weights_in_float32_are_refused() 
         ("h", "dtype", "float16"),
         ("t", "quantization_mode", "int8"),
     ]
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "elu", "quantized_tanh(6,use_real_tanh=True)"])
+def test_a_table_of_a_value_beyond_63_bits(activation: str) -> None:
+    """Such a value is refused also where a function of it is a table, whose difference nobody could measure."""
+    import keras
+    from qkeras import QActivation
+
+    x = keras.Input((2,), name="x")
+    q = y = QActivation("quantized_bits(16,2,alpha=1)", name="q")(x)
+    for number in range(4):
+        y = keras.layers.Multiply(name=f"m{number}")([y, q])
+    error = _refusal(keras.Model(x, QActivation(activation, name="a")(y), name="powers"))
+    assert (error.layer, error.field, error.reason) == ("m3", "bits", "an accumulator needs more than 63 bits")

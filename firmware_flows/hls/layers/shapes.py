@@ -31,9 +31,18 @@ def _transpose(p: Planner, layer: Layer) -> Node:
     perm = [int(axis) for axis in layer.attributes["perm"]]
     if len(perm) > 3 or (p.stream and len(perm) != 2):
         raise HlsConversionError(
-            layer.name, "perm", perm, "hls4ml transposes two axes, or three in parallel form", "reshape before it"
+            layer.name, "perm", perm, "hls4ml transposes two axes, or three in parallel form", _in_steps(p, perm)
         )
     return p.add(layer, "Transpose", (source,), layer.shape, {"result": source.type}, attributes={"perm": perm})
+
+
+def _in_steps(p: Planner, perm: list[int]) -> str:
+    """What gives the same order in steps that hls4ml has."""
+    first = perm[0]
+    if perm == [*range(first, len(perm)), *range(first)]:  # axes that stay in order are as good as one
+        return "Reshape to two axes before it, with Permute((2, 1)), and Reshape behind it"
+    steps = "several Permutes of two or three axes each, with Reshape between them"
+    return f'use io="parallel"{f" and {steps}" if len(perm) > 3 else ""}' if p.stream else f"use {steps}"
 
 
 def _only_read_by_dense(p: Planner, layer: Layer) -> bool:
