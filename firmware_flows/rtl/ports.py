@@ -123,7 +123,13 @@ class Port:
         return cls(document["name"], document["direction"], document["source"], tuple(document["shape"]), t)
 
 
-def ports_of(program: Program, reserved: Iterable[str] = ("clk",)) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+RESERVED = (
+    "clk", "core", "core_input", "core_output", "device", "ieee", "rtl", "std_logic", "std_logic_vector", "work"
+)  # fmt: skip
+"""Words that stand in the top module or in the test bench, so that no port may bear them."""
+
+
+def ports_of(program: Program, reserved: Iterable[str] = RESERVED) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     """Input and output ports of a Program. Raises RtlError for elements that an int64 does not hold."""
     taken = {name.lower() for name in reserved}
     inputs = [(i.port, i.shape, i.type, i.layer) for i in program.inputs]

@@ -1,6 +1,7 @@
 """Constraints and build scripts: Vivado (project and out of context) and Quartus.
 
-Paths in them are relative to the script, so that a design can be moved. They were written for Vivado 2019.1 and later
+Paths in them are relative to the script, so that a design can be moved. Vivado takes its files as Tcl lists: a single
+path stands in one too, so that it may hold spaces. They were written for Vivado 2019.1 and later
 and Quartus Prime 19 and later.
 """
 
@@ -70,7 +71,7 @@ set sources {{
 
 def _read(design: Design) -> str:
     command = "read_verilog" if design.language == "verilog" else "read_vhdl -vhdl2008"
-    return f"foreach source $sources {{\n    {command} [file join $root $source]\n}}"
+    return f"foreach source $sources {{\n    {command} [list [file join $root $source]]\n}}"
 
 
 _REPORTS = """proc reports {directory stage} {
@@ -88,7 +89,7 @@ file mkdir $build
 
 {_REPORTS}
 {_read(design)}
-read_xdc -mode out_of_context [file join $root constraints $top.xdc]
+read_xdc -mode out_of_context [list [file join $root constraints $top.xdc]]
 
 synth_design -top $top -part $part -mode out_of_context
 write_checkpoint -force [file join $build ${{top}}_synthesis.dcp]
@@ -117,10 +118,18 @@ exit 0
 
 
 def _vivado_project(design: Design) -> str:
-    library = "" if design.language == "verilog" else "set_property file_type {VHDL 2008} [get_files *.vhd]\n"
-    simulation = "sv" if design.language == "verilog" else "vhd"
+    directory = "vectors=[file join $root testbench]"
+    more = "-name {xsim.simulate.xsim.more_options} -value"
+    suffix, standard, vectors = {
+        "verilog": ("sv", "", f'set_property {more} "-testplusarg {directory}" -objects [get_filesets sim_1]'),
+        "vhdl": (
+            "vhd",
+            "set_property file_type {VHDL 2008} [get_files *.vhd]\n",
+            f'set_property generic "{directory}" [get_filesets sim_1]',
+        ),
+    }[design.language]
     return f"""{_head(design, "Vivado")}
-# vivado -mode batch -source scripts/vivado_project.tcl   creates the project; open it, or launch its runs
+# vivado -mode batch -source scripts/vivado_project.tcl   creates the project: open it, or launch its runs
 set build [file join $root build_vivado project]
 create_project -force $top $build -part $part
 set files {{}}
@@ -128,11 +137,14 @@ foreach source $sources {{
     lappend files [file join $root $source]
 }}
 add_files -norecurse $files
-{library}add_files -fileset constrs_1 -norecurse [file join $root constraints $top.xdc]
+add_files -fileset constrs_1 -norecurse [list [file join $root constraints $top.xdc]]
 set_property USED_IN {{synthesis implementation out_of_context}} [get_files $top.xdc]
-add_files -fileset sim_1 -norecurse [file join $root testbench ${{top}}_testbench.{simulation}]
-set_property top $top [get_filesets sources_1]
+add_files -fileset sim_1 -norecurse [list [file join $root testbench ${{top}}_testbench.{suffix}]]
+{standard}set_property top $top [get_filesets sources_1]
 set_property top ${{top}}_testbench [get_filesets sim_1]
+# the simulator runs elsewhere, and the test bench ends by itself
+{vectors}
+set_property -name {{xsim.simulate.runtime}} -value {{-all}} -objects [get_filesets sim_1]
 set_property -name {{STEPS.SYNTH_DESIGN.ARGS.MORE OPTIONS}} -value {{-mode out_of_context}} -objects [get_runs synth_1]
 update_compile_order -fileset sources_1
 """
@@ -147,11 +159,11 @@ def _quartus(design: Design) -> str:
     return f"""{_head(design, "Quartus")}
 # quartus_sh -t scripts/quartus.tcl
 load_package flow
+load_package device
 set build [file join $root build_quartus]
 file mkdir $build
 cd $build
-project_new -overwrite $top
-set_global_assignment -name DEVICE $part
+project_new -overwrite -family [lindex [get_part_info -family $part] 0] -part $part $top
 set_global_assignment -name TOP_LEVEL_ENTITY $top
 {standard}foreach source $sources {{
     set_global_assignment -name {kind} [file join $root $source]

@@ -23,7 +23,7 @@ from firmware_flows.rtl.hdl import PRIMITIVES, SUFFIX, hdl_files
 from firmware_flows.rtl.logic_cache import FILE, load_logic, logic_key, save_logic
 from firmware_flows.rtl.matrices import Effort
 from firmware_flows.rtl.pipeline import pipelined
-from firmware_flows.rtl.ports import KEYWORDS, Mantissas, identifier, ports_of
+from firmware_flows.rtl.ports import KEYWORDS, RESERVED, Mantissas, identifier, ports_of
 from firmware_flows.rtl.prediction import MOST_COST, MOST_SECONDS, require_affordable
 from firmware_flows.rtl.scripts import script_files
 from firmware_flows.rtl.support import obstacles
@@ -85,7 +85,7 @@ def write_design(
     path = Path(directory).resolve()
     _check_directory(path)
     alkaid_version()
-    ports = ports_of(program, reserved=("clk", name, "device"))
+    ports = ports_of(program, reserved=(*RESERVED, name))
     chosen = effort or Effort()
     delays = delay_model(target, nanoseconds_per_unit)
     logic, key = _logic(program, chosen, (max_cost, max_seconds), path, cache, progress)

@@ -26,9 +26,10 @@ def script(source: Source, directory: Path) -> str:
     pins = [name for name, _ in (*source.inputs, *source.outputs)]
     return "\n".join(
         [
-            "package require ::quartus::flow",
-            f"project_new -overwrite {source.top}",
-            f"set_global_assignment -name DEVICE {quoted(source.target)}",
+            "load_package flow",
+            "load_package device",
+            f"set part {quoted(source.target)}",
+            f"project_new -overwrite -family [lindex [get_part_info -family $part] 0] -part $part {source.top}",
             f"set_global_assignment -name TOP_LEVEL_ENTITY {source.top}",
             *(f"set_global_assignment -name {kind} {quoted(path)}" for path in source.paths_from(directory)),
             f"set_global_assignment -name SDC_FILE {CONSTRAINTS}",

@@ -24,7 +24,8 @@ TIMING = "timing_routed.rpt"
 def script(source: Source, directory: Path) -> str:
     """The Tcl that Vivado runs in `directory`: out of context, so that ports need no pins."""
     command = "read_vhdl -vhdl2008" if source.language == "vhdl" else "read_verilog -sv"
-    reads = [f"{command} {quoted(path)}" for path in source.paths_from(directory)]
+    # a list of one path, since the path may hold spaces
+    reads = [f"{command} {quoted(quoted(path))}" for path in source.paths_from(directory)]
     return "\n".join(
         [
             *reads,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rtl_programs import Net
 
 import firmware_flows as ff
 from firmware_flows.builder import Builder
@@ -19,6 +20,7 @@ from firmware_flows.errors import MissingToolError
 from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.rtl.bench import TestbenchError as BenchError
 from firmware_flows.rtl.bench import run_testbench
+from firmware_flows.rtl.ports import RESERVED
 from firmware_flows.rtl.timing import TimingError
 from firmware_flows.rtl.verilator import find_verilator
 
@@ -142,3 +144,13 @@ def test_a_register_less_than_stated_is_found_by_measuring_and_by_the_bench(desi
             _ = replace(design).latency_cycles
         with pytest.raises(BenchError, match="FAIL"):
             run_testbench(design, "iverilog")
+
+
+@pytest.mark.parametrize(("language", "simulator"), [("verilog", "iverilog"), ("vhdl", "ghdl")])
+def test_ports_named_as_what_stands_in_the_top_module(language: Any, simulator: Any, tmp_path: Path) -> None:
+    """An input "core_input" was declared twice."""
+    needs(simulator)
+    net = Net("core")
+    inputs = [net.input(word, (), FixedPoint(4, 2)) for word in RESERVED]
+    design = ff.rtl.write_design(net.build(*inputs[::-1]), tmp_path / "d", language=language, vectors=EVENTS)
+    assert run_testbench(design, simulator) == EVENTS

@@ -35,7 +35,7 @@ def network(name: str = "two ports") -> Program:
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def design(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Design:
-    directory = tmp_path_factory.mktemp("designs") / request.param
+    directory = tmp_path_factory.mktemp("the designs") / request.param  # the space is meant
     return write_design(network(), directory, language=request.param, clock_mhz=300, vectors=200)
 
 
@@ -134,6 +134,38 @@ def test_scripts_are_complete_tcl(design: Design) -> None:
     check = "foreach f $argv { set c [open $f]; if {![info complete [read $c]]} { puts $f; exit 1 } }"
     done = subprocess.run(["tclsh", "-", *map(str, scripts)], input=check, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+TOOL = """
+rename file real_file
+proc file {what args} { if {$what ne "mkdir"} { return [real_file $what {*}$args] } }
+proc cd {directory} {}
+proc unknown {command args} {
+    puts [list $command {*}$args]
+    set last [lindex $args end]
+    if {$command in {read_verilog read_vhdl read_xdc add_files}} { foreach file $last { puts "file $file" } }
+    if {$command eq "set_global_assignment" && [regexp {_FILE$} [lindex $args 1]]} { puts "file $last" }
+}
+"""
+"""In the tools' place: says what is called, and the files: Vivado takes lists of them, Quartus one."""
+
+
+@pytest.mark.parametrize("script", ["vivado_out_of_context", "vivado_project", "quartus"])
+def test_scripts_hand_every_file_to_the_tool_though_its_path_has_spaces(design: Design, script: str) -> None:
+    if shutil.which("tclsh") is None:
+        pytest.skip("tclsh is not installed")
+    code = f"{TOOL}\nset argv {{}}\nsource {{{design.directory / 'scripts' / script}.tcl}}\n"
+    done = subprocess.run(["tclsh"], input=code, capture_output=True, text=True, check=True)
+    assert not done.stderr
+    files = {line.removeprefix("file ") for line in done.stdout.splitlines() if line.startswith("file ")}
+    bench = f"testbench/{design.top}_testbench.{'sv' if design.language == 'verilog' else 'vhd'}"
+    wanted = [*design.sources, f"constraints/{design.top}.{'sdc' if script == 'quartus' else 'xdc'}"]
+    assert files == {str(design.directory / f) for f in [*wanted, *([bench] if script == "vivado_project" else [])]}
+    if script == "vivado_project":
+        standard = "set_property file_type {VHDL 2008}"
+        assert (standard in done.stdout) == (design.language == "vhdl")
+        assert design.language == "verilog" or done.stdout.index(bench) < done.stdout.index(standard)
+        assert f"vectors={design.directory}/testbench" in done.stdout
 
 
 def test_another_clock_takes_the_traced_logic_from_the_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
