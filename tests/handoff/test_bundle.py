@@ -177,6 +177,10 @@ def test_a_shortened_list_of_checksums_and_code_that_does_not_compile(unpacked: 
     sums = unpacked / "SHA256SUMS"
     lines = sums.read_text().splitlines(keepends=True)
     sums.write_text("".join(line for line in lines if "emulator_bench" not in line))
+    content = sums.read_bytes()
+    sums.write_bytes(content.replace(b"  ", b" \0", 1))
+    assert "FAIL checksum: line 1 of SHA256SUMS is damaged" in run_check(unpacked, bare_path, "--checksums").stdout
+    sums.write_bytes(content)
     for bench in unpacked.glob("benches/*.cpp"):
         bench.write_text("#error no\n")
     shutil.rmtree(unpacked / "cmssw")

@@ -25,8 +25,13 @@ fail() {
 # ---- checksums
 count=0
 declare -A listed=([SHA256SUMS]=1)
-while read -r expected name; do
+while IFS= read -r line; do
     count=$((count + 1))
+    if [[ ! $line =~ ^([0-9a-f]{64})\ \ (.+)$ ]]; then
+        fail "checksum: line $count of SHA256SUMS is damaged"
+        continue
+    fi
+    expected=${BASH_REMATCH[1]} name=${BASH_REMATCH[2]}
     listed[$name]=1
     if [[ ! -f $name ]]; then
         fail "checksum: $name is missing"
