@@ -23,6 +23,7 @@ LOG = "testbench.log"
 
 _PASS = re.compile(r"PASS: (\d+) events, all bits equal")
 _FAIL = re.compile(r"FAIL: .*")
+_DIFFERENCE = re.compile(r"event \d+, port .*: wanted .*")
 
 
 class TestbenchError(CheckFailedError):
@@ -50,8 +51,9 @@ def run_testbench(design: Design, simulator: Simulator | None = None, timeout: f
         try:
             run_tool(chosen, command, log, timeout=timeout, directory=design.directory, append=True)
         except ToolFailedError as error:
-            found = _FAIL.search(log.read_text(encoding="utf-8"))
-            raise TestbenchError(chosen, found.group() if found else error.reason, log) from None
+            text = log.read_text(encoding="utf-8", errors="replace")
+            found = [line.group() for line in (_FAIL.search(text), _DIFFERENCE.search(text)) if line]
+            raise TestbenchError(chosen, "; ".join(found) or error.reason, log) from None
     passed = _PASS.search(log.read_text(encoding="utf-8", errors="replace"))
     if passed is None:
         raise TestbenchError(chosen, "it ended without saying PASS", log)

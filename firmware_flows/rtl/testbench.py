@@ -1,6 +1,6 @@
 """A test bench that any simulator runs: reads vectors from plain hexadecimal files, streams them, compares every bit.
 
-One event a clock. It prints PASS, or FAIL with the first output word that differs, and then ends the simulation with an
+One event a clock. It prints PASS; or what differs in the first event that does, and FAIL, and then ends the simulation with an
 error ($fatal; severity failure), so that a script sees it.
 """
 
@@ -120,8 +120,6 @@ module {top}_testbench;
                 differing = differing + 1;
                 if (first < 0) begin
                     first = cycle - DEPTH;
-                    $display("event %0d: wanted %h", first, expected[first]);
-                    $display("event %0d: got    %h", first, out_word);
 {reports}                end
             end
             if (cycle < EVENTS) in_word = stimulus[cycle];
@@ -144,7 +142,8 @@ def _verilog(top: str, ports: tuple[tuple[Port, ...], tuple[Port, ...]], depth: 
     indent = " " * 20
     reports = "".join(
         f"{indent}if (out_word[{at} +: {p.width}] !== expected[first][{at} +: {p.width}])\n"
-        f'{indent}    $display("  port {p.name} differs");\n'
+        f'{indent}    $display("event %0d, port {p.name}: wanted %h, got %h", first,\n'
+        f"{indent}        expected[first][{at} +: {p.width}], out_word[{at} +: {p.width}]);\n"
         for p, at in outputs
     )
     return _VERILOG.format(
@@ -201,8 +200,6 @@ begin
                     differing := differing + 1;
                     if first < 0 then
                         first := cycle - depth;
-                        report "event " & integer'image(first) & ": wanted " & to_hstring(wanted)
-                            & ", got " & to_hstring(out_word) severity note;
 {reports}                    end if;
                 end if;
             end if;
@@ -231,7 +228,9 @@ def _vhdl(top: str, ports: tuple[tuple[Port, ...], tuple[Port, ...]], depth: int
     indent = " " * 24
     reports = "".join(
         f"{indent}if out_word({at + p.width - 1} downto {at}) /= wanted({at + p.width - 1} downto {at}) then\n"
-        f'{indent}    report "port {p.name} differs" severity note;\n'
+        f'{indent}    report "event " & integer\'image(first) & ", port {p.name}: wanted "\n'
+        f'{indent}        & to_hstring(wanted({at + p.width - 1} downto {at})) & ", got "\n'
+        f"{indent}        & to_hstring(out_word({at + p.width - 1} downto {at})) severity note;\n"
         f"{indent}end if;\n"
         for p, at in outputs
     )

@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 NOTICE = """{top}: RTL of the network {name!r}, written by firmware-flows {version} with alkaid {alkaid}.
 
 src          {language}; {top}{suffix} is the top module. Its first lines say what lies where in its ports.
-testbench    Self-checking; run in this directory, e.g.
+testbench    Self-checking, ends with an error if a bit differs. Run in this directory, with any simulator, e.g.
              {command}
 constraints  For Vivado (.xdc) and Quartus (.sdc), {clock:g} MHz, {target}
 scripts      vivado -mode batch -source scripts/vivado_out_of_context.tcl; quartus_sh -t scripts/quartus.tcl
@@ -207,9 +207,11 @@ def _fill(design: Design, files: dict[Path, str], vectors: Vectors) -> None:
 def _readme(design: Design) -> str:
     name = f"{design.top}_testbench"
     commands = {
-        "verilog": f"iverilog -g2012 -s {name} -o sim src/*.v testbench/{name}.sv && ./sim",
+        "verilog": f"iverilog -g2012 -s {name} -o sim src/*.v testbench/{name}.sv && ./sim\n"
+        f"             verilator --binary -CFLAGS -std=c++20 -Wno-fatal --top-module {name} src/*.v testbench/{name}.sv"
+        f" && obj_dir/V{name}",
         "vhdl": f"ghdl -a --std=08 {' '.join(s.as_posix() for s in design.sources)} testbench/{name}.vhd && "
-        f"ghdl -r --std=08 {name}",
+        f"ghdl -r --std=08 {name} --ieee-asserts=disable-at-0",
     }
     primitives = sorted({s.stem for s in design.sources if _is_primitive(s.stem, design.top)})
     return NOTICE.format(

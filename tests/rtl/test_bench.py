@@ -109,7 +109,9 @@ def test_the_bench_passes_and_a_flipped_bit_in_vectors_or_design_fails(
     assert run_testbench(design, simulator) == EVENTS
     vectors, top = design.directory / "testbench", design.directory / design.sources[-1]
     with changed(vectors / "inputs.hex", flip_line(50)), changed(vectors / "outputs.hex", flip_line(150)):
-        with pytest.raises(BenchError, match="FAIL: 2 of 200 events differ, the first is event 50") as caught:
+        with pytest.raises(
+            BenchError, match="FAIL: 2 of 200 events differ, the first is event 50; event 50, port"
+        ) as caught:
             run_testbench(design, simulator)
         assert caught.value.exit_code == 1
     with changed(top, flip_bit), pytest.raises(BenchError, match="FAIL: 200 of 200 events differ"):
