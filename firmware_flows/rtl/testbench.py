@@ -1,7 +1,7 @@
 """A test bench that any simulator runs: reads vectors from plain hexadecimal files, streams them, compares every bit.
 
-One event a clock. It prints PASS; or what differs in the first event that does, and FAIL, and then ends the simulation with an
-error ($fatal; severity failure), so that a script sees it.
+One event a clock. It prints PASS; or what differs in the first event that does, and FAIL, and then ends the simulation
+with an error ($fatal; severity failure), so that a script sees it.
 """
 
 from __future__ import annotations
