@@ -43,9 +43,10 @@ def _name(activation: Any) -> str:
 
 
 _NEVER = {
+    "quantized_ulaw": "its values lie on no fixed-point grid",
     **dict.fromkeys(("bernoulli", "stochastic_binary", "stochastic_ternary"), "random values have no bit-exact form"),
     **dict.fromkeys(
-        ("gelu", "silu", "swish", "mish", "log_sigmoid", "hard_silu", "hard_swish"),
+        ("gelu", "silu", "swish", "mish", "log_sigmoid", "hard_silu", "hard_swish", "quantized_hswish"),
         "hls4ml's C++ has no such function, so there is no hardware definition of it",
     ),
 }

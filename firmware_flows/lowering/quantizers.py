@@ -17,6 +17,8 @@ GRID_BITS = 16
 
 LATER = "Use quantized_bits or quantized_relu"
 
+FOR_WEIGHTS = "Use quantized_bits, quantized_linear, binary, ternary or quantized_po2 with alpha=1"
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -85,7 +87,11 @@ def activation_type(layer: str, field: str, quantizer: Any) -> FixedPoint:
     try:
         return FixedPoint.parse(quantizer)
     except TypeNotationError as error:
-        raise LoweringError(layer, field, describe(quantizer), error.reason, LATER) from None
+        reason, _, remedy = error.reason.rpartition(": ")
+        if not reason or not remedy.startswith(("set ", "use ")):
+            reason, remedy = error.reason, LATER
+        remedy = remedy[:1].upper() + remedy[1:]
+        raise LoweringError(layer, field, describe(quantizer), reason, remedy) from None
 
 
 def quantized_weights(layer: str, field: str, values: npt.ArrayLike, quantizer: Any) -> Weights:
@@ -112,9 +118,20 @@ def quantized_weights(layer: str, field: str, values: npt.ArrayLike, quantizer: 
         return weights
     refuse_inexact(layer, f"{field}_quantizer", quantizer)
     _refuse_scale(layer, field, quantizer)
-    weights = grid_weights(np.asarray(quantizer(trained), dtype=np.float32))
+    weights = grid_weights(applied(layer, f"{field}_quantizer", quantizer, trained))
     _check_bits(layer, field, weights, quantizer)
     return weights
+
+
+def applied(
+    layer: str, field: str, quantizer: Any, values: npt.NDArray[np.float32], remedy: str = FOR_WEIGHTS
+) -> npt.NDArray[np.float32]:
+    """What a quantizer makes of these values. Raises LoweringError where QKeras cannot compute it."""
+    try:
+        return np.asarray(quantizer(values), dtype=np.float32)
+    except Exception as error:
+        reason = f"QKeras' own call of it fails with {type(error).__name__} {error}".rstrip()
+        raise LoweringError(layer, field, describe(quantizer), reason, remedy) from error
 
 
 def _refuse_scale(layer: str, field: str, quantizer: Any) -> None:
@@ -143,13 +160,14 @@ def _check_bits(layer: str, field: str, weights: Weights, quantizer: Any) -> Non
         if known and weights.type.width <= 2 * GRID_BITS:
             return
         raise LoweringError(
-            layer, f"{field}_quantizer", describe(quantizer), "weights of this quantizer are not converted", LATER
+            layer, f"{field}_quantizer", describe(quantizer), "weights of this quantizer are not converted", FOR_WEIGHTS
         )
     if weights.mantissas.ndim < 2:
         return
     for number, column in enumerate(weights.mantissas.reshape(-1, weights.mantissas.shape[-1]).T):
         width = trimmed(column, 0).type.width
-        if width > int(bits) + 1:  # 2's complement of -max and +max together
+        # 2's complement of -max and +max together
+        if width > int(bits) + 1 and _units(weights, quantizer).type.width > int(bits) + 1:
             raise LoweringError(
                 layer,
                 f"{field}_quantizer",
@@ -157,6 +175,17 @@ def _check_bits(layer: str, field: str, weights: Weights, quantizer: Any) -> Non
                 f"channel {number} needs {width} bits: the trained values are too large for float32 to round exactly",
                 "Check the training: such weights are far outside the quantizer's range",
             )
+
+
+def _units(weights: Weights, quantizer: Any) -> Weights:
+    """The weights without their scales, which with scale_axis or elements_per_scale differ within a channel."""
+    scale = np.asarray(setting(quantizer, "scale", 1.0), np.float32)
+    values = np.ldexp(weights.mantissas.astype(np.float64), -weights.fractional)
+    if scale.ndim > values.ndim or any(
+        s not in (1, n) for s, n in zip(scale.shape[::-1], values.shape[::-1], strict=False)
+    ):
+        return weights
+    return grid_weights((values / scale).astype(np.float32))
 
 
 def grid_weights(values: npt.NDArray[np.float32]) -> Weights:

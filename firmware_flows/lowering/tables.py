@@ -23,7 +23,7 @@ from firmware_flows.errors import LoweringError
 from firmware_flows.fixed_point import FixedPoint, Integers, Overflow, Rounding
 from firmware_flows.lowering.context import FEWER, TOO_WIDE, Context, Signal
 from firmware_flows.lowering.normalization import scale_and_offset
-from firmware_flows.lowering.quantizers import Weights, grid_weights, trimmed
+from firmware_flows.lowering.quantizers import LATER, Weights, applied, grid_weights, trimmed
 from firmware_flows.program import CombineOperation
 
 ADDRESS_BITS = 10
@@ -168,7 +168,7 @@ def quantizer_table(context: Context, layer: str, field: str, quantizer: Any, so
             f"Put a QActivation with quantized_bits of at most {ADDRESS_BITS} bits before it",
         )  # fmt: skip
     x = have.to_float(_mantissas(have)).astype(np.float32)
-    values = np.asarray(quantizer(x), dtype=np.float32)
+    values = applied(layer, field, quantizer, x, LATER)
     weights = grid_weights(values)
     if weights.mantissas.dtype == object or weights.type.width > WIDEST_ENTRIES:
         raise LoweringError(

@@ -182,3 +182,23 @@ def test_a_table_of_a_value_beyond_63_bits(activation: str) -> None:
         y = keras.layers.Multiply(name=f"m{number}")([y, q])
     error = _refusal(keras.Model(x, QActivation(activation, name="a")(y), name="powers"))
     assert (error.layer, error.field, error.reason) == ("m3", "bits", "an accumulator needs more than 63 bits")
+
+
+def test_quantizers_of_weights() -> None:
+    """What QKeras cannot compute is said to be so; the remedy for weights names quantizers that weights can have."""
+    error = _refusal(networks.dense_network(weights="ternary(alpha='auto_po2',threshold=0.3)"))
+    assert (error.layer, error.field) == ("d0", "kernel_quantizer")
+    assert "QKeras' own call of it fails" in error.reason
+    error = _refusal(networks.dense_network(weights="quantized_relu(4,1)"))
+    assert "quantized_relu" not in error.remedy
+    error = _refusal(networks.dense_network(activation="quantized_bits(4,1,alpha=2)"))
+    assert error.remedy == "Set alpha=1"
+
+
+def test_scales_that_differ_within_a_channel_are_folded() -> None:
+    model = networks.dense_network(weights="quantized_bits(4,0,alpha='auto_po2',scale_axis=0)")
+    kernel = model.get_layer("d0").kernel
+    kernel.assign(np.array(kernel) * 4.0 ** np.arange(kernel.shape[0])[:, np.newaxis] / 64)
+    program = ff.lower(model)
+    assert program.layer("d0_linear").types["weight"].width > 5
+    assert ff.verify(program, keras_model=model, random_events=100).passed
