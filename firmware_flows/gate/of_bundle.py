@@ -34,6 +34,7 @@ from firmware_flows.serialization import load_program
 GROUP = "bundle"
 BENCHES = "benches"
 TIMEOUT = 3600.0
+_MALFORMED = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def check_bundle(path: Path, *, lock: Path | None = None, compile_benches: bool = True) -> Gate:
@@ -69,8 +70,13 @@ def _files(root: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:
     outside = [n for n in wanted if n.startswith("/") or ".." in Path(n).parts]
     if outside:
         raise BundleError(f"{root / MANIFEST} names {outside[0]!r}, which is no file of the bundle")
-    sums = _sums(root / SUMS)
     bad = 0
+    if not (root / SUMS).is_file():
+        bad += 1
+        yield check(GROUP, f"file {SUMS}", False, f"{SUMS} is missing")
+        sums = {**wanted, MANIFEST: hash_file(root / MANIFEST)}
+    else:
+        sums = _sums(root / SUMS)
     for name, digest in sorted({**wanted, MANIFEST: sums.get(MANIFEST, "")}.items()):
         path = root / name
         reason = None
@@ -124,14 +130,19 @@ def _answers(root: Path, manifest: Mapping[str, Any], lock: Path | None) -> Iter
             facts = json.loads((root / "report" / "report.json").read_text(encoding="utf-8"))
             yield from bit_checks(facts["verification"])
             yield from metric_checks(check_metrics(facts["metrics"]["forms"], recipe["floors"], recipe["max_loss"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except FirmwareFlowsError as error:
+            yield check("metrics", "report", False, str(error))
+        except _MALFORMED as error:
             yield check("metrics", "report", False, f"report/report.json cannot be read: {error!r}")
             facts = None
-    firmware = _firmware(manifest, facts)
-    if firmware is None:
-        yield skipped("budget", "all", "neither HLS nor RTL is in the bundle")
-    else:
-        yield from budget_checks(program, firmware, (recipe or {}).get("budget"))
+    try:
+        firmware = _firmware(manifest, facts)
+        if firmware is None:
+            yield skipped("budget", "all", "neither HLS nor RTL is in the bundle")
+        else:
+            yield from budget_checks(program, firmware, (recipe or {}).get("budget"))
+    except _MALFORMED as error:
+        yield check("budget", "settings", False, f"{MANIFEST} does not state the firmware's settings: {error!r}")
 
 
 def _golden(root: Path, program: Program) -> Iterator[Check]:

@@ -7,15 +7,16 @@ and of the answers to them (of the hexadecimal files as a bundle holds them, wit
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from firmware_flows.errors import InputError, nearest
 from firmware_flows.files import write_json
+from firmware_flows.handoff.documents import read_document
 from firmware_flows.handoff.golden import golden_vectors, hex_lines
 from firmware_flows.program import Layer, Program
 
@@ -67,24 +68,41 @@ def _hash(lines: list[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode("ascii")).hexdigest()
 
 
+class _Layer(BaseModel, strict=True):
+    kind: str
+    types: dict[str, str]
+    arrays: dict[str, str]
+
+
+class _Vectors(BaseModel, strict=True):
+    random_events: Annotated[int, Field(ge=0, le=1_000_000)]
+    seed: Annotated[int, Field(ge=0)]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+class _Document(BaseModel, strict=True):
+    format: int
+    program: str
+    layers: dict[str, _Layer]
+    ports: dict[str, str]
+    vectors: _Vectors
+
+
 def read_lock(path: Path) -> Lock:
     """Raises LockError."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_document(path, _Document)
         if document["format"] > FORMAT:
             raise LockError(f"{path} was written by a newer version: upgrade firmware-flows")
-        for key in ("program", "layers", "ports"):
-            document[key]
-        for key in ("random_events", "seed", "inputs", "outputs"):
-            document["vectors"][key]
     except OSError as error:
         raise LockError(f"{path} cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise LockError(
-            f"{path} is no lock file ({error!r}): take it from version control, or renew it with "
+            f"{path} is no lock file ({error}): take it from version control, or renew it with "
             "`firmware-flows check --update`"
         ) from None
-    return dict(document)
+    return document
 
 
 def write_lock(path: Path, lock: Lock) -> None:

@@ -184,6 +184,23 @@ def test_what_is_no_bundle_ends_with_2(bundle: Path, check: Check, tmp_path: Pat
     assert check(bundle, "--update")[0] == 2
 
 
+def test_a_manifest_that_says_something_else_is_never_a_trace(bundle: Path, check: Check) -> None:
+    whole = json.loads((bundle / "manifest.json").read_text())
+    for key, value, code, phrase in (
+        ("files", [], 2, "manifest.json is damaged (files: Input should be a valid dictionary)"),
+        ("program", {}, 2, "manifest.json is damaged (program.sha256: Field required)"),
+        ("forms", {"hls": {}, "rtl": None}, 1, "does not state the firmware's settings"),
+        ("recipe", {"floors": {}, "max_loss": {}}, 1, "report/report.json cannot be read"),
+    ):
+        (bundle / "manifest.json").write_text(json.dumps({**whole, key: value}))
+        found, _, errors = check(bundle, QUICK)
+        assert found == code
+        assert phrase in errors[-1]
+    (bundle / "manifest.json").write_text(json.dumps(whole))
+    (bundle / "SHA256SUMS").unlink()
+    assert check(bundle, QUICK)[::2] == (1, ["A check failed: bundle: SHA256SUMS is missing"])
+
+
 def test_files_that_no_manifest_names(bundle: Path, check: Check, tmp_path: Path) -> None:
     """A header that lies beside the others could stand in for one of them; what builds leave could not."""
     for name in ("rtl/build_vivado/a.dcp", "hls/firmware_prj/x/y", "cmssw/lib64/a.so", ".Xil/a", "vivado.log"):

@@ -78,7 +78,16 @@ def test_metadata_and_vector_settings_are_no_drift() -> None:
     assert failed(network(), lock) == ["golden vectors of 'x' are not the locked ones"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 99}', '{"format": 1, "program": "a"}'])
+_VECTORS = '"vectors": {"random_events": "9", "seed": 1, "inputs": {}, "outputs": {}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{}", "[1]", "[" * 100_000, '{"format": 99}', '{"format": 1, "program": "a"}'),
+        f'{{"format": 1, "program": "a", "layers": {{}}, "ports": {{}}, {_VECTORS}}}',
+    ],
+)
 def test_what_is_no_lock(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.lock.json"
     path.write_text(text)

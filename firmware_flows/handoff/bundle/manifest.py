@@ -6,10 +6,13 @@ import json
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel
 
 from firmware_flows.errors import InputError
 from firmware_flows.files import hash_file
+from firmware_flows.handoff.documents import read_document
 
 FORMAT = 1
 KIND = "firmware-flows bundle"
@@ -48,19 +51,35 @@ def write_manifest(directory: Path, facts: dict[str, Any]) -> None:
     (directory / SUMS).write_text("".join(f"{h}  {n}\n" for n, h in sorted(sums.items())), encoding="utf-8")
 
 
+class _Program(BaseModel, strict=True):
+    sha256: str
+
+
+class _Forms(BaseModel, strict=True):
+    hls: dict[str, Any] | None
+    rtl: dict[str, Any] | None
+
+
+class _Document(BaseModel, strict=True):
+    kind: Literal["firmware-flows bundle"]
+    format: int
+    name: str
+    program: _Program
+    forms: _Forms
+    vectors: dict[str, Any]
+    recipe: dict[str, Any] | None
+    files: dict[str, str]
+
+
 def read_manifest(directory: Path) -> dict[str, Any]:
     """Raises BundleError."""
     path = directory / MANIFEST
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document["kind"] != KIND:
-            raise KeyError("kind")
-        if document["format"] > FORMAT:
-            raise BundleError(f"{directory} was written by a newer version: upgrade firmware-flows")
-        for key in ("name", "program", "files", "vectors"):
-            document[key]
+        document = read_document(path, _Document)
     except FileNotFoundError:
         raise BundleError(f"{directory} is no bundle: it has no {MANIFEST}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{path} is damaged ({error!r}): get the bundle again") from None
-    return dict(document)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} is damaged ({error}): get the bundle again") from None
+    if document["format"] > FORMAT:
+        raise BundleError(f"{directory} was written by a newer version: upgrade firmware-flows")
+    return document
