@@ -50,11 +50,22 @@ def bounded_quantized_relu(draw: Draw) -> str:
     )
 
 
+@st.composite
+def unusual(draw: Draw, quantizer: Any, *settings: str) -> str:
+    """A quantizer, one in four with a setting that networks rarely have: it agrees all the same, or is refused."""
+    text: str = draw(quantizer)
+    return f"{text[:-1]},{draw(st.sampled_from(settings))})" if draw(st.integers(0, 3)) == 0 else text
+
+
 CAST = st.one_of(quantized_bits(), quantized_bits(), quantized_relu())
 """A quantizer that is a type."""
 
 WEIGHT = st.one_of(
-    quantized_bits(("1", "1", "'auto_po2'", "None")),
+    quantized_bits(("1", "1", "'auto_po2'", "None", "0.5", "4")),
+    st.sampled_from(["quantized_bits(4,0,alpha='auto_po2',scale_axis=0)", "quantized_bits(5,1,alpha=1,use_ste=False)",
+                     "quantized_bits(4,0,alpha='auto_po2',min_po2_exponent=-1,max_po2_exponent=1)",
+                     "quantized_bits(4,0,alpha='auto_po2',post_training_scale=0.5)", "ternary()", "binary()",
+                     "quantized_relu_po2(4,1.0)", "quantized_po2(4,log2_rounding='floor')"]),
     st.sampled_from(["binary(alpha=1)", "ternary(alpha=1)", "ternary(alpha=1,threshold=0.5)",
                      "binary(alpha='auto_po2')", "ternary(alpha='auto_po2')", "binary(use_01=True,alpha=1)",
                      "quantized_po2(4)", "quantized_po2(3,2.0)", "quantized_po2(2,1.0)"]),

@@ -52,12 +52,21 @@ def _sigmoid(draw: Draw) -> str:
 
 @st.composite
 def _po2(draw: Draw) -> str:
-    limit = draw(st.sampled_from([None, 1.0, 2.0, 8.0]))
+    limit = draw(st.sampled_from([None, 1.0, 2.0, 3.0, 8.0]))
+    options = f"quadratic_approximation={draw(st.booleans())},log2_rounding='{draw(st.sampled_from(ROUNDINGS))}'"
     if draw(st.booleans()):
-        return f"quantized_po2({draw(st.integers(2, 6))},max_value={limit})"
-    return f"quantized_relu_po2({draw(st.integers(2, 6))},max_value={limit})"
+        return f"quantized_po2({draw(st.integers(1, 6))},max_value={limit},{options})"
+    slope = draw(st.sampled_from([0, 0, 0.25, 0.5]))
+    return f"quantized_relu_po2({draw(st.integers(1, 6))},max_value={limit},negative_slope={slope},{options})"
 
 
+ROUNDINGS = ("rnd", "rnd", "floor")
+
+RARE = ("use_stochastic_rounding=True",)
+NOISE = (*RARE, "qnoise_factor=0.5", "qnoise_factor=1.0", "use_variables=True", "use_ste=False")
+
+
+UNKNOWN = ("quantized_hswish(6,2,alpha=1)", "quantized_ulaw(6,2)")
 RANDOM = ("stochastic_ternary", "stochastic_binary", "bernoulli")
 
 SCALED = "the scale is computed from each batch"
@@ -65,7 +74,8 @@ SCALED = "the scale is computed from each batch"
 QUANTIZERS = [
     Case(
         "QActivation",
-        _quantizer(some.quantized_bits()),
+        _quantizer(some.unusual(some.quantized_bits(), "qnoise_factor=0.5", "qnoise_factor=1.0", *RARE,
+                                "use_variables=True", "scale_axis=0")),
         kind="quantized_bits, quantized_linear",
         refusals=(
             _refused("lowering", "one bit with keep_negative", "one bit that keeps negative values (-1, +1)",
@@ -76,10 +86,14 @@ QUANTIZERS = [
             _refused("lowering", "alpha=0.5 scales", "`alpha` other than 1", "quantized_bits(4,0,alpha=0.5)"),
         ),
     ),
-    Case("QActivation", _quantizer(some.quantized_relu()), kind="quantized_relu"),
     Case(
         "QActivation",
-        _quantizer(some.leaky_quantized_relu()),
+        _quantizer(some.unusual(some.quantized_relu(), *NOISE, "use_sigmoid=1")),
+        kind="quantized_relu",
+    ),
+    Case(
+        "QActivation",
+        _quantizer(some.unusual(some.leaky_quantized_relu(), *NOISE, "relu_upper_bound=1.0")),
         kind="quantized_relu with negative_slope",
         refusals=(
             _refused("lowering", "finer than the", "a slope below the type's grid (QKeras' negative values leave it)",
@@ -88,7 +102,7 @@ QUANTIZERS = [
     ),
     Case(
         "QActivation",
-        _quantizer(some.bounded_quantized_relu()),
+        _quantizer(some.unusual(some.bounded_quantized_relu(), *NOISE)),
         kind="quantized_relu with relu_upper_bound",
         refusals=(
             _refused("lowering", "a limit besides the type's own", "with `is_quantized_clip=False`",
@@ -98,7 +112,7 @@ QUANTIZERS = [
     ),
     Case(
         "QActivation",
-        _quantizer(_tanh()),
+        _quantizer(some.unusual(_tanh(), *RARE)),
         kind="quantized_tanh",
         examples=(example("QActivation", (3,), activation="quantized_tanh(6,use_real_tanh=True)"),
                   example("QActivation", (3,), activation="quantized_tanh(6)")),
@@ -110,7 +124,7 @@ QUANTIZERS = [
     ),
     Case(
         "QActivation",
-        _quantizer(_sigmoid()),
+        _quantizer(some.unusual(_sigmoid(), *RARE)),
         kind="quantized_sigmoid",
         examples=(example("QActivation", (3,), activation="quantized_sigmoid(6,use_real_sigmoid=True)"),
                   example("QActivation", (3,), activation="quantized_sigmoid(6)")),
@@ -122,7 +136,7 @@ QUANTIZERS = [
     ),
     Case(
         "QActivation",
-        _quantizer(_po2()),
+        _quantizer(some.unusual(_po2(), *NOISE)),
         kind="quantized_po2, quantized_relu_po2",
         refusals=(
             _refused("lowering", "needs a table of its input's", "the input has more than 10 bits", "quantized_po2(4)",
@@ -132,7 +146,7 @@ QUANTIZERS = [
     ),
     Case(
         "QActivation",
-        _quantizer(_binary()),
+        _quantizer(some.unusual(_binary(), *RARE, "scale_axis=0")),
         kind="binary",
         examples=(example("QActivation", (3,), activation=f"binary(alpha={2**-24:.30f})"),),
         remarks=(FAR,),
@@ -141,7 +155,7 @@ QUANTIZERS = [
     ),
     Case(
         "QActivation",
-        _quantizer(_ternary()),
+        _quantizer(some.unusual(_ternary(), *RARE, "number_of_unrolls=1")),
         kind="ternary",
         examples=(example("QActivation", (3,), activation=f"ternary(alpha={2**-24:.30f},threshold=0.5)"),
                   example("QActivation", (3,), activation="ternary(alpha=1)")),
@@ -151,11 +165,15 @@ QUANTIZERS = [
     ),
     Case(
         "QActivation",
-        _quantizer(st.sampled_from([f"{name}(alpha=1)" for name in RANDOM])),
-        kind=", ".join(RANDOM),
+        _quantizer(st.sampled_from([*(f"{name}(alpha=1)" for name in RANDOM), *UNKNOWN])),
+        kind=", ".join([*RANDOM, "quantized_hswish", "quantized_ulaw"]),
         forms=(),
         refusals=(
-            _refused("lowering", "random values", "always", "stochastic_ternary(alpha=1)"),
+            _refused("lowering", "random values", "always: random values", "stochastic_ternary(alpha=1)"),
+            _refused("lowering", "no such function", "`quantized_hswish`: hls4ml has no such function",
+                     "quantized_hswish(6,2,alpha=1)"),
+            _refused("lowering", "on no fixed-point grid", "`quantized_ulaw`: its values lie on no grid",
+                     "quantized_ulaw(6,2)"),
         ),
     ),
     Case("QActivation", _quantizer(st.sampled_from(["hard_tanh", "hard_sigmoid"])), kind="hard_tanh, hard_sigmoid"),

@@ -25,17 +25,21 @@ def _drawing(prefix: str, kind: str, rank: int) -> Callable[[Draw, Shape], Parts
             "padding": draw(st.sampled_from(["valid", "same"])),
             "use_bias": draw(st.booleans()),
         }
-        dilated = draw(st.integers(0, 3)) == 0 and not (quantized and kind == "SeparableConv")
+        dilated = draw(st.integers(0, 3)) == 0 and (not quantized or kind != "SeparableConv" or rank == 2)
         kernel = [draw(sizes(1, max(1, (n + 1) // 2) if dilated else min(n, 3))) for n in shape[:-1]]
         options["kernel_size"] = kernel
         if dilated:
-            options["dilation_rate"] = [draw(sizes(1, 2)) for _ in kernel]
+            rates = [draw(sizes(1, 2)) for _ in kernel]
+            options["dilation_rate"] = rates if not (quantized and kind == "SeparableConv") else rates[:1] * rank
         elif kind == "Conv":
             options["strides"] = [draw(sizes(1, 3)) for _ in kernel]
         else:  # TensorFlow has equal strides only
             options["strides"] = [draw(sizes(1, 3))] * rank
         if kind != "DepthwiseConv":
             options["filters"] = draw(sizes(1, 3))
+        if kind == "Conv" and draw(st.integers(0, 2)) == 0:
+            groups = draw(st.sampled_from([n for n in range(1, shape[-1] + 1) if shape[-1] % n == 0]))
+            options |= {"groups": groups, "filters": groups * draw(sizes(1, 2))}
         if kind != "Conv":
             options["depth_multiplier"] = draw(sizes(1, 2))
         if quantized:
@@ -44,8 +48,10 @@ def _drawing(prefix: str, kind: str, rank: int) -> Callable[[Draw, Shape], Parts
             options["activation"] = draw(ACTIVATION)
             if kind == "SeparableConv":
                 options["pointwise_quantizer"] = draw(WEIGHT)
-        elif kind == "Conv" and rank == 1 and draw(st.integers(0, 3)) == 0:
-            options["padding"] = "causal"
+        else:
+            options["activation"] = draw(st.sampled_from([None, "relu", "relu6", "hard_tanh"]))
+            if kind == "Conv" and rank == 1 and draw(st.integers(0, 3)) == 0:
+                options["padding"] = "causal"
         return {"options": options, "weights": draw(weights(fractional=not quantized))}
 
     return drawn

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from benchmarks.sweep.cases import Case, Draw, Parts, Refusal, Shape, example
 from benchmarks.sweep.strategies import BIAS, CAST, WEIGHT, sizes, weights
 
-ACTIVATION = st.one_of(st.none(), st.none(), CAST, st.sampled_from(["relu", "linear", "quantized_tanh(5)"]))
+EXACT = ["relu", "relu6", "linear", "hard_tanh", "quantized_tanh(5)", "quantized_sigmoid(5)"]
+ACTIVATION = st.one_of(st.none(), st.none(), CAST, st.sampled_from(EXACT))
 
 
 def quantized(draw: Draw, field: str = "kernel") -> dict[str, object]:
@@ -26,7 +27,7 @@ def _qdense(draw: Draw, shape: Shape) -> Parts:
 
 def _dense(draw: Draw, shape: Shape) -> Parts:
     options = {"units": draw(sizes(1, 4)), "use_bias": draw(st.booleans())}
-    options["activation"] = draw(st.sampled_from(["linear", "relu"]))
+    options["activation"] = draw(st.sampled_from(["linear", "relu", "relu6", "hard_tanh"]))
     return {"options": options, "weights": draw(weights(fractional=True))}
 
 
