@@ -120,7 +120,9 @@ def test_layers_that_are_not_converted_say_why(name: str) -> None:
     from types import SimpleNamespace
 
     with pytest.raises(ff.LoweringError) as caught:
-        import_module("firmware_flows.lowering.lower")._lowering(SimpleNamespace(kind=name, name="layer"))
+        import_module("firmware_flows.lowering.lower")._lowering(
+            SimpleNamespace(kind=name, name="layer", operation=None)
+        )
     reason, remedy = REFUSED[name]
     assert reason in caught.value.reason
     assert caught.value.remedy == remedy
