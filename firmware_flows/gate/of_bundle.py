@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,10 @@ def check_bundle(path: Path, *, lock: Path | None = None, compile_benches: bool 
         checks += _answers(root, manifest, lock)
         if compile_benches:
             checks += list(_benches(root))
-        return Gate.of(str(manifest["name"]), checks)
+        # an archive's files lie in a folder that is gone after this
+        return Gate.of(
+            str(manifest["name"]), (replace(c, message=c.message.replace(f"{root}{os.sep}", "")) for c in checks)
+        )
 
 
 @contextmanager
@@ -61,7 +65,11 @@ def _opened(path: Path) -> Iterator[Path]:
     if not path.exists():
         raise BundleError(f"{path} does not exist")
     with tempfile.TemporaryDirectory(prefix="firmware-flows-") as directory:
-        yield extract_archive(path, Path(directory))
+        root = extract_archive(path, Path(directory))
+        try:
+            yield root
+        except BundleError as error:
+            raise BundleError(str(error).replace(str(root), str(path))) from None
 
 
 def _files(root: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:

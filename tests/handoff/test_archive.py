@@ -99,7 +99,7 @@ def test_a_fifo_a_double_and_two_folders_are_refused(tmp_path: Path) -> None:
     assert list(out.iterdir()) == []
 
 
-@pytest.mark.parametrize("share", [0.02, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9, 0.99999])
 def test_a_truncated_archive_is_said_to_be_one(tmp_path: Path, share: float) -> None:
     root = tmp_path / "bundle"
     root.mkdir()
@@ -109,6 +109,30 @@ def test_a_truncated_archive_is_said_to_be_one(tmp_path: Path, share: float) -> 
     (tmp_path / "out").mkdir()
     with pytest.raises(ArchiveError, match="truncated or no archive"):
         extract_archive(tmp_path / "cut.tar.gz", tmp_path / "out")
+
+
+def test_one_flipped_bit_is_found_before_anything_is_written(tree: Path, tmp_path: Path) -> None:
+    content = write_archive(tree, tmp_path / "a.tar.gz").read_bytes()
+    (tmp_path / "out").mkdir()
+    for place in range(10, len(content), 7):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        (tmp_path / "flipped.tar.gz").write_bytes(flipped)
+        with pytest.raises(ArchiveError, match="truncated or no archive"):
+            extract_archive(tmp_path / "flipped.tar.gz", tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_is_larger_than_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr("firmware_flows.handoff.archive.MAX_FILES", 3)
+    many = crafted(tmp_path / "many.tar.gz", *((f"b/{k}", b"") for k in range(4)))
+    with pytest.raises(ArchiveError, match="more than 3 files"):
+        extract_archive(many, tmp_path / "out")
+    monkeypatch.setattr("firmware_flows.handoff.archive.MAX_BYTES", 1 << 20)
+    with pytest.raises(ArchiveError, match="more than 1048576 bytes"):
+        extract_archive(crafted(tmp_path / "bomb.tar.gz", ("b/zero", bytes(2 << 20))), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_what_is_no_archive(tmp_path: Path) -> None:
