@@ -191,5 +191,5 @@ def current_step(log: Path) -> str:
         for pattern in _STEPS:
             found = pattern.match(line.strip())
             if found:
-                return found.group(1)[:60]
+                return found.group(1)[:60].strip()
     return ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import click
 
@@ -88,7 +90,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """The console script."""
+    for name in ("SIGTERM", "SIGHUP"):  # of batch systems, of terminals that close
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
     sys.exit(run())
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """End as an error does: with the tools that run, and what is half written."""
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def require_affordable(program: Program, block_seconds: float, max_cost: float, 
                 f"{prediction.seconds:,.0f} s of tracing; the limit is {name} = {limit:,.0f}. Its largest part is "
                 f"layer {largest.layer!r} ({largest.cost:,.0f} LUT)",
                 "Prune the network, give its weights fewer bits, make it smaller, use the HLS project with a reuse "
-                f"factor, or raise max_{name}",
+                f"factor, or raise max_{name} of ff.rtl.write_design",
             )  # fmt: skip
     return prediction
 

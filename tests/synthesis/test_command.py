@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hand_written_rtl import write
+from processes_of_tests import ended
 from pydantic import ValidationError
 from vendor_reports import TIMING, UTILISATION
 
@@ -46,6 +52,29 @@ def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypa
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run(["synthesize", design, "--tool", "vivado"]) == 3
     assert "vivado is needed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_ends_the_tool_too(number: signal.Signals, tmp_path: Path) -> None:
+    """Yosys went on for an hour after a batch system had ended the command."""
+    design = write(tmp_path / "design").directory
+    (tmp_path / "vivado").write_text(f"#!/bin/sh\nsleep 100 &\necho $! > {tmp_path}/child\nwait\n")
+    (tmp_path / "vivado").chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from firmware_flows.cli.main import main; main()", "synthesize", str(design),
+         "--tool", "vivado"],
+        cwd=Path(__file__).parents[2], env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    begun = time.monotonic()
+    while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text().strip():
+        assert time.monotonic() - begun < 60
+        time.sleep(0.05)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in said
+    assert ended(int((tmp_path / "child").read_text()))
 
 
 def test_the_stage_needs_rtl() -> None:
