@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firmware_flows.errors import nearest
 from firmware_flows.synthesis.errors import SynthesisSettingsError
+from firmware_flows.targets import technology_of
 
 
 @dataclass(frozen=True)
 class AmdFamily:
-    """A family of AMD devices. `yosys` is Yosys's name for it; `parts` matches the parts that belong to it."""
+    """A family of AMD devices. `name` is Yosys's; `technology` that of the parts that belong to it (see targets)."""
 
     name: str
     title: str
-    yosys: str
-    parts: str
+    technology: str
 
     def holds(self, part: str) -> bool:
         """Whether a part is of this family."""
-        return re.match(self.parts, part.lower()) is not None
+        return technology_of(part) == self.technology
 
 
 AMD = (
-    AmdFamily("xc7", "AMD 7-series", "xc7", r"^(?:x[caq])?7[avkzs]"),
-    AmdFamily(
-        "xcup",
-        "AMD UltraScale+",
-        "xcup",
-        r"^(?:xc(?:vu\d+[ph]|ku\d+p|zu|au|u\d{2,3}[a-z]?(?:-|$)|k26)|xqvu\d+p|xqku\d+p|xqzu)",
-    ),
-    AmdFamily("xcu", "AMD UltraScale", "xcu", r"^x[cq](?:vu|ku)\d+(?!\d*[ph])"),
+    AmdFamily("xc7", "AMD 7-series", "7series"),
+    AmdFamily("xcup", "AMD UltraScale+", "ultrascale+"),
+    AmdFamily("xcu", "AMD UltraScale", "ultrascale"),
 )
 
 

@@ -18,6 +18,7 @@ from firmware_flows.synthesis.result import Clock, Origin, Quantity, SynthesisRe
 from firmware_flows.synthesis.source import Source
 from firmware_flows.synthesis.tools import find
 from firmware_flows.synthesis.yosys import KEPT_NETLIST, NETLIST, SCRIPT, keep_netlist, read_commands, run_yosys
+from firmware_flows.targets import technology_of
 
 HARNESS = "harness.v"
 STATISTICS = "statistics.json"
@@ -48,7 +49,6 @@ class LatticeFamily:
     tool: str
     synthesis: str
     devices: tuple[Device, ...]
-    parts: str
     options: tuple[str, ...]
     cells: Mapping[str, tuple[str, str]]
     lut_cells: tuple[str, ...]
@@ -65,7 +65,6 @@ ECP5 = LatticeFamily(
         Device("LFE5U-45F", ("--45k", "--package", "CABGA381"), 43848, 43848),
         Device("LFE5U-85F", ("--85k", "--package", "CABGA381"), 83640, 83640),
     ),
-    parts=r"^lfe5",
     options=("--speed", "6", "--lpf-allow-unconstrained"),
     cells={
         "TRELLIS_COMB": ("LUT", "LUT4 sites (a bit of a carry chain takes one)"),
@@ -81,7 +80,6 @@ ECP5 = LatticeFamily(
 
 FAMILIES = {family.name: family for family in (ECP5,)}
 
-_NEXUS = re.compile(r"^(?:lifcl|lfd2nx|lfcpnx|nexus)", re.IGNORECASE)
 _NEXUS_REFUSED = (
     "Lattice Nexus cannot be placed and routed by the open tools of today: the carry chains that Yosys 0.70 writes are "
     "refused by nextpnr-nexus 0.11 (Yosys issue 4081); use ecp5"
@@ -90,16 +88,13 @@ _NEXUS_REFUSED = (
 
 def lattice_family(name: str | None, part: str) -> LatticeFamily:
     """The family named, or that of the part. Raises SynthesisSettingsError."""
-    if _NEXUS.match(name or part):
+    if technology_of(name or part) == "nexus":
         raise SynthesisSettingsError("family" if name else "target", name or part, _NEXUS_REFUSED)
     if name is not None:
         if name.lower() in FAMILIES:
             return FAMILIES[name.lower()]
         raise SynthesisSettingsError("family", name, nearest(name, FAMILIES))
-    for family in FAMILIES.values():
-        if re.match(family.parts, part.lower()):
-            return family
-    return ECP5
+    return FAMILIES.get(technology_of(part) or "", ECP5)
 
 
 def place_and_route(

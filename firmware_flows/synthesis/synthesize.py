@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from firmware_flows.synthesis.source import Source
 from firmware_flows.synthesis.vitis import synthesize_hls
 from firmware_flows.synthesis.vivado import synthesize_vivado
 from firmware_flows.synthesis.yosys import synthesize_amd
+from firmware_flows.targets.families import INTEL, LATTICE, technology_of
 
 if TYPE_CHECKING:
     from firmware_flows.hls import Project
@@ -31,9 +31,6 @@ RESULTS = "synthesis.json"
 FORMAT = 1
 TIMEOUT = 3600.0
 """Seconds that each call of a tool may take."""
-
-_INTEL = re.compile(r"^(?:10[acmt]|5[acs]|ep\d|1[scx]|ag[fim]|a[gx])", re.IGNORECASE)
-_LATTICE = re.compile(r"^(?:lfe5|lifcl|lfd2nx)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -138,9 +135,10 @@ def choose_tool(target: str, family: str | None = None) -> str:
         return "nextpnr" if family.lower() in ("ecp5", "nexus") else "yosys"
     if is_amd(target):
         return "vivado" if shutil.which("vivado") else "yosys"
-    if _LATTICE.match(target):
+    technology = technology_of(target)
+    if technology in LATTICE:
         return "nextpnr"
-    if _INTEL.match(target):
+    if technology in INTEL:
         return "quartus"
     raise SynthesisSettingsError(
         "target", target, "no tool is known for it; name one with --tool, and a --family for yosys or nextpnr"

@@ -44,7 +44,7 @@ def synthesize_amd(
     version = tool.version(directory, progress)
     commands = [
         *read_commands(source, directory),
-        f"synth_xilinx -family {family.yosys} -abc9 -flatten -noiopad -noclkbuf -top {source.top}",
+        f"synth_xilinx -family {family.name} -abc9 -flatten -noiopad -noclkbuf -top {source.top}",
         f"tee -q -o {STATISTICS} stat -json -top {source.top}",
         f"write_json {NETLIST}",
     ]

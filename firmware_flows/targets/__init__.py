@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from firmware_flows.errors import FirmwareFlowsError, nearest
+from firmware_flows.targets.families import technology_of
 from firmware_flows.targets.model import RESOURCES, Board, Budget, Catalogue, Device, Target
 from firmware_flows.targets.reading import TargetFileError, add_targets, read_targets
 from firmware_flows.yaml_file import YamlFile
@@ -27,6 +28,7 @@ __all__ = [
     "catalogue",
     "device_of",
     "find_target",
+    "technology_of",
     "why_no_part",
 ]
 
