@@ -50,7 +50,11 @@ def data_port(program: Program, port: Port) -> InterfacePort:
         direction=port.direction,
         role="data",
         width=port.width,
-        description=f"{port.size} numbers of {t.width} bits, element 0 in the lowest bits",
+        description=(
+            f"a number of {t.width} bits"
+            if port.size == 1
+            else f"{port.size} numbers of {t.width} bits, element 0 in the lowest bits"
+        ),
         source=port.source,
         type=str(t),
         signed=t.signed,

@@ -17,7 +17,7 @@ OWN_NAMESPACE = "urn:firmware-flows:interface:1"
 
 VENDOR, LIBRARY = "firmware-flows", "networks"
 
-_FILE_TYPES = {".v": "verilogSource", ".sv": "systemVerilogSource", ".vhd": "vhdlSource-2008"}
+_FILE_TYPES = {".v": "verilogSource", ".sv": "systemVerilogSource", ".vhd": "vhdlSource"}
 _LANGUAGES = {"verilog": "verilog", "vhdl": "vhdl"}
 
 
