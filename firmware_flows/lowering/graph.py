@@ -117,7 +117,7 @@ class _Reader:
                 "outputs",
                 len(record.output_tensors),
                 "a layer with several outputs is not converted",
-                "Let it give its result only (return_state=False)",
+                "Let it give one result (return_state=False; merge_mode other than None)",
             )
         self.tensors += 1
         shape = _shape(name, record.output_tensors[0].shape)

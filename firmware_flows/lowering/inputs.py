@@ -10,7 +10,7 @@ from firmware_flows.lowering.quantizers import activation_type
 
 _SHAPE_ONLY = (
     *("Flatten", "Reshape", "Permute", "RepeatVector", "Concatenate", "Identity", "ActivityRegularization"),
-    *("Dropout", "AlphaDropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+    *("Dropout", "AlphaDropout", "SpatialDropout1D", "SpatialDropout2D"),
     *("GaussianNoise", "GaussianDropout"),
 )
 _CASTING = ("quantized_bits", "quantized_linear", "quantized_relu")

@@ -20,6 +20,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("LayerNormalization", "GroupNormalization", "RMSNormalization", "UnitNormalization"), (_MOMENTS, _BATCH)
     ),
+    "SpatialDropout3D": ("hls4ml has layers over one and two axes only", "Leave it out: it acts in training only"),
     "SpectralNormalization": ("it changes the weights while training", "Train with it, and copy the inner layer"),
     **dict.fromkeys(
         ("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"),

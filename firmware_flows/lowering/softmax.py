@@ -40,7 +40,9 @@ def softmax(context: Context, node: Node, field: str, activation: Any, source: S
     """A softmax over the last axis."""
     axis, rank = getattr(node.operation, "axis", -1), len(context.shape_of(source))
     if axis not in (-1, rank):
-        raise refuse(node, "axis", axis, "softmax is over the last axis in firmware", "Permute before and after it")
+        raise refuse(
+            node, "axis", axis, "softmax is over the last axis in firmware", "Permute or Reshape before and after it"
+        )
     if context.softmax == "stable":
         return _stable(context, node, source)
     if context.softmax == "latency":
