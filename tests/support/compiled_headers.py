@@ -50,7 +50,8 @@ class CompiledHeaders:
                 )
         (directory / "all.cpp").write_text("\n".join(source))
         library = directory / "all.so"
-        command = [find_compiler(), "-std=c++17", "-Wall", "-Werror", "-shared", "-fPIC", *(flags or ("-O1",))]
+        warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+        command = [find_compiler(), "-std=c++17", *warnings, "-shared", "-fPIC", *(flags or ("-O1",))]
         done = subprocess.run(
             [*command, str(directory / "all.cpp"), "-o", str(library)], capture_output=True, text=True, check=False
         )

@@ -52,20 +52,20 @@ class CastExpression:
         largest = max(interval.magnitude, 1 << max(0, shift))
         if inside:
             self.type = integer_type(largest, ends.magnitude)
-            self.expression = _times(scaled, left if ends.magnitude else 0)
+            self.expression = _times(scaled, self.type, left if ends.magnitude else 0)
             return
         if t.overflow is Overflow.WRAP:
             kept = t.width - left
             self.type = integer_type(largest, 1 << t.width)
             self.expression = (
-                _times(f"wrapped<{kept}, {str(t.signed).lower()}>({scaled})", left) if kept > 0 else "w & 0"
+                _times(f"wrapped<{kept}, {str(t.signed).lower()}>({scaled})", self.type, left) if kept > 0 else "w & 0"
             )
             return
         self.type = integer_type(largest, t.maximum, -t.lowest)
         above, below = t.maximum >> left, -(-t.lowest >> left)
         highest, lowest = (0, 0) if t.overflow is Overflow.SAT_ZERO else (t.maximum, t.lowest)
         number = f"const {self.type} r = {scaled}; "
-        value = _times("r", left if above or below else 0)  # only zero is inside, otherwise
+        value = _times("r", self.type, left if above or below else 0)  # only zero is inside, otherwise
         self.expression = number + (
             f"return r > {literal(above)} ? {self.type}({literal(highest)}) : "
             f"r < {literal(below)} ? {self.type}({literal(lowest)}) : {self.type}({value})"
@@ -100,5 +100,5 @@ def power(exponent: int) -> str:
     return f"0x1p{exponent}"
 
 
-def _times(expression: str, left: int) -> str:
-    return f"({expression}) * (decltype(w)(1) << {left})" if left else expression
+def _times(expression: str, kind: str, left: int) -> str:
+    return f"({expression}) * ({kind}(1) << {left})" if left else expression
