@@ -81,8 +81,8 @@ def _run(
     progress: Progress | None,
 ) -> list[npt.NDArray[Any]]:
     """The wanted values for all events, in their order; float64, or int64 mantissas with `raw`."""
-    if threads is not None and threads < 1:
-        raise InputError(f"threads = {threads}: give a positive number")
+    if threads is not None and (not isinstance(threads, int | np.integer) or threads < 1):
+        raise InputError(f"threads = {threads!r}: give a positive number")
     arrays = events_of(program, x)
     events = arrays[0].shape[0]
     plan = _plan(program, kind, values)

@@ -283,6 +283,12 @@ def test_blocks_and_threads_change_nothing(threads: int, block_bytes: int) -> No
     assert list(traced) == [layer.name for layer in program.layers]
 
 
+@pytest.mark.parametrize("threads", [0, -1, "all"])
+def test_a_number_of_threads_that_is_none(threads: Any) -> None:
+    with pytest.raises(InputError, match="threads = .*: give a positive number"):
+        emulate(dense_network([4, 3]), np.zeros((2, 4)), threads=threads)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_progress_grows_to_the_total(threads: int) -> None:
     calls: list[tuple[int, int]] = []

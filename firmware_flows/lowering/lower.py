@@ -34,7 +34,7 @@ def lower(
     """
     graph = read(keras_model)
     if softmax not in CHOICES:
-        remedy = _sentence(nearest(softmax, CHOICES))
+        remedy = _sentence(nearest(str(softmax), CHOICES))
         raise LoweringError(graph.name, "softmax", softmax, "no such form of softmax", remedy)
     context = Context(graph, Builder(graph.name), softmax=softmax)
     given = _input_types(input_type, [n.name for n in graph.inputs], graph.name)

@@ -72,6 +72,8 @@ def verify(
     if adversarial:
         groups.update(adversarial_stimuli(program, seed))
     sizes = {name: s[0].shape[0] for name, s in groups.items()}
+    if random_events < 0:
+        raise InputError(f"random_events = {random_events}: give a number of events, or 0")
     sizes["random"] = random_events
     sizes = {name: n for name, n in sizes.items() if n}
     if not sizes:

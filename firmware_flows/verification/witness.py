@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_flows.errors import InputError
 from firmware_flows.fixed_point import FixedPoint, Integers
 from firmware_flows.interpreter import interpret
 from firmware_flows.lowering.graph import Graph, Node, behind, read
@@ -68,6 +69,7 @@ def keras_witness(program: Program, model: Any) -> KerasWitness:
     """Prepare Keras for comparison; the model is left as it was."""
     comparable = _comparable(program)
     graph = read(model)
+    _check_ports(program, graph)
     nodes = {node.name: node for node in graph.nodes}
     linear = {f"{n}_linear": node for n, node in nodes.items()}
     chosen: list[Layer] = []
@@ -96,6 +98,17 @@ def keras_witness(program: Program, model: Any) -> KerasWitness:
         predict=_predictor(program, graph, tensors, undressed),
         doubtful=_doubtful(program, comparable),
     )
+
+
+def _check_ports(program: Program, graph: Graph) -> None:
+    """Raises InputError for a network that cannot be the one that the Program was made of."""
+    wanted = {port.port: tuple(port.shape) for port in program.inputs}
+    found = {node.name: node.shape for node in graph.inputs}
+    if wanted != found:
+        raise InputError(
+            f"the Keras model {graph.name!r} has inputs {found}, the Program {program.name!r} {wanted}: give the "
+            "network that it was lowered from"
+        )
 
 
 def _predictor(

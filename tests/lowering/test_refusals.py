@@ -202,3 +202,8 @@ def test_scales_that_differ_within_a_channel_are_folded() -> None:
     program = ff.lower(model)
     assert program.layer("d0_linear").types["weight"].width > 5
     assert ff.verify(program, keras_model=model, random_events=100).passed
+
+
+@pytest.mark.parametrize("softmax", [None, 3, "Stable"])
+def test_no_form_of_softmax(softmax: Any) -> None:
+    assert _refusal(networks.dense_network(), softmax=softmax).field == "softmax"

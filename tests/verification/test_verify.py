@@ -142,6 +142,21 @@ def test_a_single_changed_weight_is_met() -> None:
     assert v.divergence.layer == "second"  # the changed form traces no inner layer
 
 
+def test_a_negative_number_of_events_is_an_error() -> None:
+    with pytest.raises(InputError, match="random_events = -1"):
+        ff.verify(_program(), random_events=-1)
+
+
+@pytest.mark.keras
+def test_keras_with_other_inputs_is_told_to_be_another_network() -> None:
+    import keras
+
+    x = keras.Input((5,), name="x")
+    other = keras.Model(x, keras.layers.Dense(3, name="second")(x), name="other")
+    with pytest.raises(InputError, match=r"'other' has inputs \{'x': \(5,\)\}"):
+        ff.verify(_program(), keras_model=other, random_events=10)
+
+
 def test_nothing_to_compare_is_an_error() -> None:
     with pytest.raises(InputError, match="nothing to compare"):
         ff.verify(_program(), random_events=0, adversarial=False)
