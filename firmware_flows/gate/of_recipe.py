@@ -16,6 +16,7 @@ from firmware_flows.gate.drift import drift
 from firmware_flows.handoff.lock import drifted, lock_of, read_lock, write_lock
 from firmware_flows.program import Program
 from firmware_flows.recipe import Recipe
+from firmware_flows.reporting.metrics import FIRMWARE, flatten
 from firmware_flows.serialization import load_program
 
 LOCK_SUFFIX = ".lock.json"
@@ -47,7 +48,11 @@ def check_recipe(recipe: Recipe, directory: Path, observer: Observer | None = No
 def update_lock(recipe: Recipe, directory: Path, observer: Observer | None = None) -> list[str]:
     """Write the lock for what the recipe gives now; returns what changed, a phrase each (empty: nothing)."""
     run_flow(recipe, directory, observer=observer)
-    now = lock_of(load_program(directory / PROGRAM))
+    metrics = json.loads((directory / REPORTS[0]).read_text(encoding="utf-8"))["metrics"]["forms"].get(FIRMWARE, {})
+    now = {
+        **lock_of(load_program(directory / PROGRAM)),
+        "metrics": {f"{FIRMWARE} {name}": value for name, value in flatten(metrics).items()},
+    }
     path = lock_path(recipe)
     changes = drifted(read_lock(path), now) if path.exists() else ["there was no lock"]
     if changes:

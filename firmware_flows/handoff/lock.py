@@ -1,7 +1,8 @@
 """The lock file: what a network computes, as hashes that a person commits, so that nothing changes unnoticed.
 
 It holds the SHA-256 of the Program, of every layer's weights, its types in words, and the SHA-256 of the golden vectors
-and of the answers to them (of the hexadecimal files as a bundle holds them, without events of the data set).
+and of the answers to them (of the hexadecimal files as a bundle holds them, without events of the data set). A recipe's
+lock also keeps the metrics, not to hold anything against them (floors do that), but to say what a renewal changed.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class _Document(BaseModel, strict=True):
     layers: dict[str, _Layer]
     ports: dict[str, str]
     vectors: _Vectors
+    metrics: dict[str, float] = {}
 
 
 def read_lock(path: Path) -> Lock:
@@ -150,4 +152,14 @@ def drifted(locked: Lock, now: Lock) -> list[str]:
     for key, what in (("inputs", "golden vectors"), ("outputs", "golden outputs")):
         was, is_now = locked["vectors"][key], now["vectors"][key]
         found += [f"{what} of {n!r} changed" for n in sorted({*was, *is_now}) if was.get(n) != is_now.get(n)]
+    before, after = (_metrics(lock) for lock in (locked, now))
+    found += [
+        f"{name} was {before.get(name, 'not locked')}, is {after.get(name, 'not measured')}"
+        for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
+    ]
     return found
+
+
+def _metrics(lock: Lock) -> dict[str, str]:
+    return {name: f"{value:.6g}" for name, value in lock.get("metrics", {}).items()}

@@ -178,6 +178,7 @@ def test_a_started_project_runs_and_its_gate_fails_on_all_that_it_is_for(project
     code, out, _ = net("check", "--update")
     assert code == 0
     assert "type of result was" in out
+    assert re.search(r"^  bit-accurate accuracy was 0\.\d+, is 0\.\d+$", out, re.MULTILINE)
     assert net("check")[0] == 0
 
     # a lock that is none
