@@ -285,7 +285,7 @@ def test_blocks_and_threads_change_nothing(threads: int, block_bytes: int) -> No
 
 @pytest.mark.parametrize("threads", [0, -1, "all"])
 def test_a_number_of_threads_that_is_none(threads: Any) -> None:
-    with pytest.raises(InputError, match="threads = .*: give a positive number"):
+    with pytest.raises(InputError, match=r"threads = .*: give a positive number"):
         emulate(dense_network([4, 3]), np.zeros((2, 4)), threads=threads)
 
 
