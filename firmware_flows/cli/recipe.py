@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +43,20 @@ def run(recipe: Path, first: str | None, last: str | None, run_dir: Path | None,
 @click.command(short_help="Generate or load the events.")
 @_RECIPE
 @recipe_options
-def data(recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> None:
+def data(recipe: Path, **given: Any) -> None:
     """Generate or load the events.
 
     \b
     Example:
         firmware-flows data models/jet_tagger/fast.yaml
     """
-    _until("data", recipe, run_dir, force, as_json)
+    _until("data", recipe, **given)
 
 
 @click.command(short_help="Train the network, and its float reference.")
 @_RECIPE
 @recipe_options
-def train(recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> None:
+def train(recipe: Path, **given: Any) -> None:
     """Train the quantized network, and the float reference if the recipe wants one.
 
     The untrained network is lowered first: what cannot be converted exactly is refused before any time is spent.
@@ -64,7 +65,7 @@ def train(recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> Non
     Example:
         firmware-flows train models/jet_tagger/fast.yaml
     """
-    _until("train", recipe, run_dir, force, as_json)
+    _until("train", recipe, **given)
 
 
 @click.command(short_help="Turn a network into a Program and an HLS project.")
@@ -84,9 +85,7 @@ def train(recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> Non
 @click.option("--reuse-factor", type=click.IntRange(1), default=1, show_default=True)
 @recipe_options
 @click.pass_context
-def convert(
-    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
-) -> None:
+def convert(context: click.Context, /, **given: Any) -> None:
     """Turn a network into an exact Program and an HLS project.
 
     Takes a recipe, or a network file (.keras, .h5) together with -o.
@@ -97,12 +96,7 @@ def convert(
         firmware-flows convert tagger.keras -o tagger.ffp --hls tagger_hls
         firmware-flows convert float.h5 -o tagger.ffp --quantize 8 --calibration x.npy
     """
-    if is_recipe(source):
-        refuse(context, tuple(options), "is for network files; with a recipe, write it there")
-        _until("convert", source, run_dir, force, as_json)
-    else:
-        refuse(context, ("run_dir", "force"), "is for recipes")
-        single_files.convert(source, as_json=as_json, **options)
+    _either(context, single_files.convert, "is for network files; with a recipe, write it there", **given)
 
 
 @click.command(short_help="Write Verilog or VHDL, and measure its latency.")
@@ -118,9 +112,7 @@ def convert(
               help="Seconds that a single call of a tool may take.")  # fmt: skip
 @recipe_options
 @click.pass_context
-def rtl(
-    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
-) -> None:
+def rtl(context: click.Context, /, **given: Any) -> None:
     """Write the network as Verilog or VHDL, pipelined for a clock, and check it.
 
     Takes a recipe with a section `rtl`, or a Program (.ffp) together with -o. The design comes with constraints, build
@@ -133,12 +125,7 @@ def rtl(
         firmware-flows rtl jet.ffp -o jet_rtl --clock-mhz 320
         firmware-flows rtl jet.ffp -o jet_vhdl --language vhdl --no-simulate
     """
-    if is_recipe(source):
-        refuse(context, tuple(options), "is for Program files; with a recipe, write it there")
-        _until("rtl", source, run_dir, force, as_json)
-    else:
-        refuse(context, ("run_dir", "force"), "is for recipes")
-        single_files.rtl(source, as_json=as_json, **options)
+    _either(context, single_files.rtl, "is for Program files; with a recipe, write it there", **given)
 
 
 @click.command(short_help="Say how large the design is and how fast it runs.")
@@ -167,9 +154,7 @@ def rtl(
 )
 @recipe_options
 @click.pass_context
-def synthesize(
-    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
-) -> None:
+def synthesize(context: click.Context, /, **given: Any) -> None:
     """Synthesise RTL or an HLS project: resources, and the clock where it is placed and routed.
 
     Takes a recipe with a section `synthesize`, the directory of an RTL design (as `rtl` writes it), or that of an HLS
@@ -183,12 +168,7 @@ def synthesize(
         firmware-flows synthesize jet_rtl --family ecp5
         firmware-flows synthesize jet_hls --tool vitis --timeout 7200
     """
-    if is_recipe(source):
-        refuse(context, tuple(options), "is for designs; with a recipe, write it there")
-        _until("synthesize", source, run_dir, force, as_json)
-    else:
-        refuse(context, ("run_dir", "force"), "is for recipes")
-        single_files.synthesize(source, as_json=as_json, **options)
+    _either(context, single_files.synthesize, "is for designs; with a recipe, write it there", **given)
 
 
 @click.command(short_help="Compute what the firmware answers, bit for bit.")
@@ -199,9 +179,7 @@ def synthesize(
 @click.option("--threads", type=click.IntRange(1), help="Threads.  [default: all cores]")
 @recipe_options
 @click.pass_context
-def emulate(
-    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
-) -> None:
+def emulate(context: click.Context, /, **given: Any) -> None:
     """Compute what the firmware answers, bit for bit.
 
     Takes a recipe (its test events), or a Program (.ffp) together with --input and --output; the latter needs neither
@@ -212,12 +190,7 @@ def emulate(
         firmware-flows emulate models/jet_tagger/fast.yaml
         firmware-flows emulate jet.ffp --input x.npy --output y.npy
     """
-    if is_recipe(source):
-        refuse(context, tuple(options), "is for Program files")
-        _until("emulate", source, run_dir, force, as_json)
-    else:
-        refuse(context, ("run_dir", "force"), "is for recipes")
-        single_files.emulate(source, as_json=as_json, **options)
+    _either(context, single_files.emulate, "is for Program files", **given)
 
 
 @click.command(short_help="Show that all forms agree in every bit.")
@@ -236,9 +209,7 @@ def emulate(
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @recipe_options
 @click.pass_context
-def verify(
-    context: click.Context, /, source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any
-) -> None:
+def verify(context: click.Context, /, **given: Any) -> None:
     """Show that all forms of a network agree in every bit; ends with 1 when they do not.
 
     Takes a recipe, or a Program (.ffp).
@@ -249,12 +220,7 @@ def verify(
         firmware-flows verify jet.ffp --keras jet.keras --input x.npy
         firmware-flows verify jet.ffp --design jet_rtl --no-csim
     """
-    if is_recipe(source):
-        refuse(context, tuple(options), "is for Program files; with a recipe, write it there")
-        _until("verify", source, run_dir, force, as_json)
-    else:
-        refuse(context, ("run_dir", "force"), "is for recipes")
-        single_files.verify(source, as_json=as_json, **options)
+    _either(context, single_files.verify, "is for Program files; with a recipe, write it there", **given)
 
 
 @click.command(short_help="Evaluate all forms and write the report, or compare two runs.")
@@ -297,6 +263,19 @@ def report(
     else:
         refuse(context, ("output",), "is for --compare; a report is written into the run directory")
         _until("report", recipe, run_dir, force, as_json)
+
+
+def _either(
+    context: click.Context, alone: Callable[..., None], reason: str, *,
+    source: Path, run_dir: Path | None, force: bool, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """The stage that bears the command's name, of a recipe, which takes no `options`; or `alone`, of another source."""
+    if is_recipe(source):
+        refuse(context, tuple(options), reason)
+        _until(str(context.command.name), source, run_dir, force, as_json)
+    else:
+        refuse(context, ("run_dir", "force"), "is for recipes")
+        alone(source, as_json=as_json, **options)
 
 
 def _until(stage: str, recipe: Path, run_dir: Path | None, force: bool, as_json: bool) -> None:
