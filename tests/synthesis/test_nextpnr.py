@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import firmware_flows as ff
@@ -17,28 +15,38 @@ from firmware_flows.synthesis import ReportError, Source, SynthesisSettingsError
 from firmware_flows.synthesis.harness import harness
 from firmware_flows.synthesis.nextpnr import ECP5, clocks, utilisation
 
-BITS = 5
+TRAINED = (
+    (
+        [[-219, 262, -240, 73, -80, -157, -164, 295],
+         [-624, -552, -384, -24, -69, 264, -25, -389],
+         [-225, 207, 823, -254, 139, 50, -76, 469],
+         [150, -151, -342, 685, -358, -1107, -223, 105],
+         [-103, -193, 52, -27, 85, 492, 391, 304]],
+        [-11, -115, -11, -3, -98, 25, -10, 8],
+    ),
+    (
+        [[229, -285, -128, -134], [-197, -57, 359, -256], [-210, 17, -15, 44], [519, 109, -482, 235],
+         [90, -186, -78, -155], [-450, -108, -458, -579], [-341, 159, 520, 188], [-7, -129, -161, -260]],
+        [5, -75, -76, 7],
+    ),
+    ([[464], [-312], [637], [-213]], [1]),
+)  # fmt: skip
+"""Weights and biases, times 2^9, of the network that models/calorimeter/small.yaml trains."""
 
 
 def calorimeter_network() -> Program:
-    """The calorimeter's 9-16-8-1 with fewer bits than the reference network: weights drawn, half of them zero."""
-    rng = np.random.default_rng(1)
-    fractional = BITS - 2
+    """The calorimeter's 5-8-4-1 as trained and converted: input, weights and activations in the recipe's types."""
     b = Builder("calorimeter")
     b.begin_layer("samples", "Input")
-    x = b.input("samples", (9,), FixedPoint.parse("ap_fixed<6,3,AP_RND_CONV,AP_SAT>"))
+    x = b.input("samples", (5,), FixedPoint.parse("ap_fixed<15,5,AP_RND_CONV,AP_SAT>"))
     b.end_layer(x)
-    previous, sizes = "samples", (9, 16, 8, 1)
-    for k, (inputs, units) in enumerate(pairwise(sizes)):
-        name, last = f"dense_{k}", k == len(sizes) - 2
-        drawn = rng.integers(-(2 ** (BITS - 1)), 2 ** (BITS - 1), (inputs, units))
-        weight = drawn * (rng.random(drawn.shape) < 0.5)
-        b.begin_layer(name, "Dense", (previous,))
-        x = b.affine(x, weight, fractional)
-        if not last:
-            x = b.cast(x, FixedPoint.parse(f"ap_ufixed<{BITS},2,AP_RND_CONV,AP_SAT>"))
+    previous = "samples"
+    for k, (weights, bias) in enumerate(TRAINED):
+        result = "ap_ufixed<12,2,AP_RND_CONV,AP_SAT>" if k < 2 else "ap_fixed<18,6,AP_RND_CONV,AP_SAT>"
+        b.begin_layer(f"dense_{k}", "Dense", (previous,))
+        x = b.cast(b.affine(x, weights, 9, bias, 9), FixedPoint.parse(result))
         b.end_layer(x)
-        previous = name
+        previous = f"dense_{k}"
     return b.build({"energy": x})
 
 
