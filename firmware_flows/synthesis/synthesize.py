@@ -21,7 +21,7 @@ from firmware_flows.synthesis.source import Source
 from firmware_flows.synthesis.vitis import synthesize_hls
 from firmware_flows.synthesis.vivado import synthesize_vivado
 from firmware_flows.synthesis.yosys import synthesize_amd
-from firmware_flows.targets.families import INTEL, LATTICE, technology_of
+from firmware_flows.targets.families import AMD, INTEL, LATTICE, technology_of
 
 if TYPE_CHECKING:
     from firmware_flows.hls import Project
@@ -133,9 +133,11 @@ def choose_tool(target: str, family: str | None = None) -> str:
     """The tool for a part: what the vendor's own would be where it is here, else an open one."""
     if family is not None:
         return "nextpnr" if family.lower() in ("ecp5", "nexus") else "yosys"
-    if is_amd(target):
-        return "vivado" if shutil.which("vivado") else "yosys"
     technology = technology_of(target)
+    if technology in AMD and shutil.which("vivado"):
+        return "vivado"
+    if is_amd(target):
+        return "yosys"
     if technology in LATTICE:
         return "nextpnr"
     if technology in INTEL:

@@ -19,6 +19,7 @@ _PATTERNS = tuple(
     )
 )
 
+AMD = ("7series", "ultrascale", "ultrascale+", "versal")
 INTEL = ("stratix10", "agilex", "altera")
 LATTICE = ("ecp5", "nexus")
 

@@ -37,6 +37,19 @@ def test_two_functions_of_together_five_inputs_share_a_site() -> None:
     assert packed(lut(50, 2, 3, 4, 5, 6, 7), lut(51, 2, 3)).sites == 2
 
 
+def test_designs_of_a_known_size() -> None:
+    """Functions of six inputs fill a site each; pairs of five inputs in all share one, pairs of six do not."""
+    places = range(8)
+    six = [lut(500 + k, *range(10 * k + 2, 10 * k + 8)) for k in places]
+    same = [lut(600 + 8 * h + k, *range(10 * k + 2, 10 * k + 7)) for k in places for h in (0, 1)]
+    five = [lut(700 + 8 * h + k, *range(10 * k + 2 + 2 * h, 10 * k + 5 + 2 * h)) for k in places for h in (0, 1)]
+    too_many = [lut(800 + 8 * h + k, *range(10 * k + 2 + 2 * h, 10 * k + 6 + 2 * h)) for k in places for h in (0, 1)]
+    assert packed(*six) == Packing(8, 0, 0)
+    assert packed(*same) == Packing(16, 8, 0)
+    assert packed(*five) == Packing(16, 8, 0)
+    assert packed(*too_many) == Packing(16, 0, 0)
+
+
 def test_constants_are_no_inputs_and_strangers_are_no_pair() -> None:
     assert packed(lut(50, 2, 3, 4, "0", "1"), lut(51, 4, 5, 6)).sites == 1
     assert packed(lut(50, 2, 3), lut(51, 4, 5)).sites == 2

@@ -10,7 +10,7 @@ from vendor_reports import FIT, STA, TIMING, UTILISATION
 
 from firmware_flows.errors import MissingToolError
 from firmware_flows.hls.settings import Settings
-from firmware_flows.synthesis import Source, ToolFailedError, synthesize
+from firmware_flows.synthesis import Source, SynthesisSettingsError, ToolFailedError, choose_tool, synthesize
 from firmware_flows.synthesis.vitis import synthesize_hls
 
 CSYNTH = """<profile><ReportVersion><Version>2023.2</Version></ReportVersion>
@@ -47,6 +47,13 @@ def test_vivado_out_of_context(source: Source, tmp_path: Path, stand_in) -> None
     assert (place / "clock.xdc").read_text() == "create_clock -name clk -period 10.0000 [get_ports clk]\n"
     steps = ("synth_design", "place_design", "route_design", "report_timing_summary")
     assert [script.index(s) for s in steps] == sorted(script.index(s) for s in steps)
+
+
+def test_vivado_serves_versal_which_yosys_does_not(stand_in) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(SynthesisSettingsError, match="no tool is known"):
+        choose_tool("xcvc1902-vsva2197-2MP-e-S")
+    stand_in("vivado", {})
+    assert choose_tool("xcvc1902-vsva2197-2MP-e-S") == "vivado"
 
 
 def test_vivado_that_fails_shows_its_first_error(source: Source, tmp_path: Path, stand_in) -> None:  # type: ignore[no-untyped-def]
