@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, log2
 
+from firmware_flows.estimation import adder_graphs
 from firmware_flows.estimation.multipliers import blocks_per_multiplier, in_dsp, limit, split
-from firmware_flows.estimation.schedule import SHARED_LEVELS, Delays, cycles_of, delay_of, schedule
+from firmware_flows.estimation.schedule import SHARED_LEVELS, Chain, Delays, adder_delay, delay_of, schedule
 from firmware_flows.estimation.work import Conditions, Kind, Strategy, Work
 
 ADDER_EXTRA = 7
@@ -19,17 +20,16 @@ ADDER_EXTRA = 7
 
 BRAM18_BITS = 18432
 
-KEPT_WHEN_SLOW = 0.77
-"""Share of the registers of a tree that remains where an event comes every second cycle or less often: the median of
-published pairs of reports that differ in nothing else."""
-
 DIRECT_TURNS = 2
 """Times that a multiplier meets every input before each sum needs a choice among all multipliers."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """One layer in hardware, all its copies together."""
+    """One layer in hardware, all its copies together.
+
+    `tail`: nanoseconds of its last cycle in use; of its only one where `latency` is 0.
+    """
 
     latency: float
     interval: float
@@ -37,17 +37,12 @@ class Built:
     bram: float = 0.0
     lut: Mapping[str, float] = field(default_factory=dict)
     ff: Mapping[str, float] = field(default_factory=dict)
+    tail: float = 0.0
 
 
 def build(work: Work, conditions: Conditions, delays: Delays) -> Built:
     """The hardware of one layer as an HLS tool builds it."""
     return BLOCKS[work.kind](work, conditions, delays)
-
-
-def boundary(interval: float, conditions: Conditions, delays: Delays) -> float:
-    """Cycles between two layers with multipliers: registers at the interface, the wait for the next function."""
-    cycles = delays["boundary_cycles"] + delay_of("boundary", conditions, delays) / max(conditions.usable, 0.3)
-    return cycles * (delays["slow_boundary"] if interval > 1 else 1.0)
 
 
 def _product(work: Work, conditions: Conditions, delays: Delays) -> Built:
@@ -65,12 +60,13 @@ def _unrolled(work: Work, conditions: Conditions, delays: Delays) -> Built:
     turns = ceil(wanted / allowed)
     pipelined = work.reuse_factor <= plan.latency + 1
     shared = turns > 1
-    latency, stages, waits = float(plan.latency), plan.latency, False
+    latency, stages, waits, tail = float(plan.latency), plan.latency, False, plan.tail
     if shared:
         dsp, area = dsp * allowed / wanted, area * allowed / wanted
         if not pipelined:
             rest = schedule(min(matrix.terms + 1, 2.0**SHARED_LEVELS), work.accumulator_bits, first, conditions, delays)
             latency, stages, waits = max(latency, turns - 1.0 + rest.latency), rest.latency, True
+            tail = rest.tail
     interval = min(float(work.reuse_factor), latency + 1)
     n, bits = work.copies, work.accumulator_bits
     widths = {w: c for w, c in matrix.multiplications.items() if in_dsp(work.input_bits, w, conditions)}
@@ -84,13 +80,19 @@ def _unrolled(work: Work, conditions: Conditions, delays: Delays) -> Built:
         "fabric_multiplier": n * area,
         "sharing": n * max(wanted - allowed, 0.0) * work.input_bits,
     }
-    kept = 1.0 if interval == 1 else KEPT_WHEN_SLOW
+    every_cycle = interval == 1
+    sets = _sets(bits, conditions, delays) * (stages > 0)
+    # Events that come less often than every cycle leave time to keep every term once, and no more than once.
+    kept = sets if every_cycle else 1.0 if waits else min(sets, 1.0)
+    several = matrix.nonzero - matrix.power_of_two
     ff = {
-        "sums": kept * n * matrix.nonzero * bits * _sets(bits, conditions, delays) * (stages > 0 and not waits),
-        "held": n * matrix.nonzero * bits * waits,
+        "sums": n * several * bits * kept * every_cycle,
+        "held": n * several * bits * kept * (not every_cycle),
+        # A term by a power of two is wiring: its input waits, once for all outputs, until the first addition.
+        "shifted": n * matrix.power_of_two * bits * kept,
         "interface": n * matrix.outputs * work.result_bits,
     }
-    return Built(latency, interval, n * ceil(dsp * blocks - 1e-6), 0.0, lut, ff)
+    return Built(latency, interval, n * ceil(dsp * blocks - 1e-6), 0.0, lut, ff, tail)
 
 
 def _sets(bits: int, conditions: Conditions, delays: Delays) -> float:
@@ -99,7 +101,7 @@ def _sets(bits: int, conditions: Conditions, delays: Delays) -> float:
     A stage keeps 2^(-r/2) of what the one before it kept, r additions fitting in a cycle (half of the halving of a tree
     that waits for nothing): a geometric series.
     """
-    adder = delay_of("adder", conditions, delays) * max(1.0 + delays["adder_bit"] * (bits - 16), 0.3)
+    adder = adder_delay(bits, conditions, delays)
     ratio = max(conditions.usable, 0.3) / adder
     return 1.0 / (2.0 ** (min(ratio, 20.0) / 2.0) - 1.0)
 
@@ -138,7 +140,7 @@ def _folded(work: Work, conditions: Conditions, delays: Delays) -> Built:
         "interface": n * matrix.outputs * work.result_bits,
     }
     memory = ceil(multipliers * work.weight_bits / 72) * ceil(factor / 512)
-    return Built(latency, float(factor), n * multipliers * per_multiplier * dsp, float(n * memory), lut, ff)
+    return Built(latency, float(factor), n * multipliers * per_multiplier * dsp, float(n * memory), lut, ff, rest.tail)
 
 
 def nearest_reuse(inputs: int, outputs: int, wanted: int) -> int:
@@ -155,27 +157,32 @@ def nearest_reuse(inputs: int, outputs: int, wanted: int) -> int:
     return min(valid, key=lambda f: (abs(f - wanted), f))
 
 
-def adder_graph_cost(work: Work) -> float:
-    """LUT of a matrix as a graph of shared adders, no multiplier: distributed arithmetic.
-
-    Fitted by this project to 62 matrices traced with alkaid 0.8.2 (residuals 8 %, at most 23 %); trained weights share
-    more than those, evenly drawn. LUT after place and route over that cost is 1.05 +- 0.04 (20 published designs).
-    """
-    matrix = work.matrix
-    inputs = max(matrix.inputs / matrix.block, 1.0)
-    width = work.input_bits + work.weight_bits / 2 + log2(inputs) / 2
-    return 1.05 * 0.80 * float(max(matrix.csd_digits, 1)) ** 0.92 * width
-
-
 def _adder_graph(work: Work, conditions: Conditions, delays: Delays) -> Built:
-    """Strategy `distributed_arithmetic`, and this package's RTL: a pipelined graph of adders, an event every cycle."""
+    """Strategy `distributed_arithmetic`: a graph of adders pipelined by the HLS tool, an event every cycle."""
     matrix = work.matrix
     terms = matrix.csd_digits / max(matrix.outputs, 1) + 1
     plan = schedule(terms, work.accumulator_bits, "", conditions, delays)
-    lut = work.copies * adder_graph_cost(work)
-    ff = {"adder_graph": lut * min(plan.latency, 8) / 8.0}
-    ff["interface"] = float(work.copies * matrix.outputs * work.result_bits)
-    return Built(float(plan.latency), 1.0, 0.0, 0.0, {"adder_graph": lut}, ff)
+    adder = adder_delay(work.accumulator_bits, conditions, delays)
+    lut = adder_graphs.adder_graph_cost(work)
+    return _graph_of_adders(work, lut, float(plan.latency), plan.tail, adder, max(conditions.usable, 0.3))
+
+
+def _own_rtl(work: Work, conditions: Conditions, delays: Delays) -> Built:
+    """This package's RTL: a graph of adders with registers wherever the clock needs them."""
+    adder, stage = adder_graphs.adder(work, conditions), adder_graphs.stage(conditions)
+    delay = adder_graphs.levels(work) * adder
+    cycles = int(delay / stage)
+    lut = adder_graphs.adder_graph_cost(work) * adder_graphs.TRAINED
+    return _graph_of_adders(work, lut, float(cycles), delay - cycles * stage, adder, stage)
+
+
+def _graph_of_adders(work: Work, lut: float, latency: float, tail: float, adder: float, stage: float) -> Built:
+    lut *= work.copies
+    ff = {
+        "adder_graph": adder_graphs.registers(lut, adder, stage),
+        "interface": float(work.copies * work.matrix.outputs * work.result_bits),
+    }
+    return Built(latency, 1.0, 0.0, 0.0, {"adder_graph": lut}, ff, tail)
 
 
 def _resource_unrolled(work: Work, conditions: Conditions, delays: Delays) -> Built:
@@ -184,7 +191,7 @@ def _resource_unrolled(work: Work, conditions: Conditions, delays: Delays) -> Bu
     folded = _folded(work, conditions, delays)
     kept = matrix.nonzero / max(matrix.size, 1)
     lut = {name: value * (kept if name == "folded_multipliers" else 1.0) for name, value in folded.lut.items()}
-    return Built(folded.latency, folded.interval, float(ceil(folded.dsp * kept)), 0.0, lut, folded.ff)
+    return Built(folded.latency, folded.interval, float(ceil(folded.dsp * kept)), 0.0, lut, folded.ff, folded.tail)
 
 
 PRODUCTS: dict[Strategy, Callable[[Work, Conditions, Delays], Built]] = {
@@ -192,7 +199,7 @@ PRODUCTS: dict[Strategy, Callable[[Work, Conditions, Delays], Built]] = {
     Strategy.RESOURCE: _folded,
     Strategy.RESOURCE_UNROLLED: _resource_unrolled,
     Strategy.DISTRIBUTED_ARITHMETIC: _adder_graph,
-    Strategy.RTL: _adder_graph,
+    Strategy.RTL: _own_rtl,
 }
 
 
@@ -203,8 +210,9 @@ def _rectifier(work: Work, conditions: Conditions, delays: Delays) -> Built:
         lut = {"rounding": n * (work.input_bits + work.result_bits)}
     else:
         lut = {"rectifier": n * min(work.input_bits, work.result_bits + 1)}
-    cycles = cycles_of("rectifier", conditions, delays) if work.rounds or work.saturates else 0.0
-    return Built(cycles, 1.0, 0.0, 0.0, lut, {"rectifier": n * work.result_bits * cycles})
+    chain = Chain(conditions, delays)
+    chain.operation("rectifier" if work.rounds or work.saturates else "choice")
+    return Built(chain.cycles, 1.0, 0.0, 0.0, lut, {"rectifier": n * work.result_bits * chain.cycles}, chain.spent)
 
 
 def _table(work: Work, conditions: Conditions, delays: Delays) -> Built:
@@ -213,7 +221,8 @@ def _table(work: Work, conditions: Conditions, delays: Delays) -> Built:
     bits = work.table_size * work.table_bits
     memories = ceil(n / 2) * ceil(bits / BRAM18_BITS) if bits > 1024 else 0
     lut = {"table_address": n * work.input_bits, "table_in_lut": 0.0 if memories else n * bits / 64}
-    return Built(2.0, 1.0, 0.0, float(memories), lut, {"table_address": n * (work.input_bits + work.result_bits)})
+    ff = {"table_address": n * (work.input_bits + work.result_bits)}
+    return Built(2.0, 1.0, 0.0, float(memories), lut, ff, delay_of("memory", conditions, delays))
 
 
 def _softmax(work: Work, conditions: Conditions, delays: Delays) -> Built:
@@ -221,14 +230,20 @@ def _softmax(work: Work, conditions: Conditions, delays: Delays) -> Built:
     n, copies = work.elements, work.copies
     levels = ceil(log2(max(n, 2)))
     fabric = not in_dsp(work.table_bits, work.table_bits, conditions)
-    # On each level of the first tree a comparison and a choice, on each of the second an addition.
-    operations = {"adder": 3 * levels, "softmax": 1, "fabric" if fabric else "dsp": 1}
-    chain = sum(n * delay_of(name, conditions, delays) for name, n in operations.items())
-    latency = float(int(chain / max(conditions.usable, 0.3)))
+    chain = Chain(conditions, delays)
+    chain.operation("choice", levels)
+    chain.operation("adder")
+    chain.operation("rectifier")
+    chain.lookup()
+    for level in range(levels):
+        chain.take(adder_delay(work.table_bits + level, conditions, delays))
+    chain.lookup()
+    chain.operation("fabric" if fabric else "dsp")
+    latency = float(chain.cycles)
     memory = (ceil(n / 2) + 1 if conditions.old_tool else n) * ceil(work.table_size * work.table_bits / BRAM18_BITS)
     lut = {"softmax": copies * n * 100.0, "fabric_multiplier": copies * n * work.table_bits**2 * fabric}
     ff = {"softmax": copies * n * work.table_bits * latency, "interface": copies * n * work.result_bits}
-    return Built(latency, 1.0, 0.0 if fabric else copies * n, float(copies * memory), lut, ff)
+    return Built(latency, 1.0, 0.0 if fabric else copies * n, float(copies * memory), lut, ff, chain.spent)
 
 
 def _pooling(work: Work, conditions: Conditions, delays: Delays) -> Built:
@@ -236,13 +251,15 @@ def _pooling(work: Work, conditions: Conditions, delays: Delays) -> Built:
     n = work.copies * work.elements
     bits = work.accumulator_bits or work.input_bits
     lut = {"elementwise": n * max(work.operands - 1, 1) * (bits + ADDER_EXTRA)}
-    return Built(plan.latency, 1.0, 0.0, 0.0, lut, {"interface": n * work.result_bits})
+    return Built(plan.latency, 1.0, 0.0, 0.0, lut, {"interface": n * work.result_bits}, plan.tail)
 
 
 def _elementwise(work: Work, conditions: Conditions, delays: Delays) -> Built:
     n = work.copies * work.elements
     lut = {"elementwise": n * max(work.operands - 1, 1) * (work.input_bits + ADDER_EXTRA)}
-    return Built(0.0, 1.0, 0.0, 0.0, lut, {"interface": n * work.result_bits})
+    chain = Chain(conditions, delays)
+    chain.operation("adder", ceil(log2(max(work.operands, 2))))
+    return Built(chain.cycles, 1.0, 0.0, 0.0, lut, {"interface": n * work.result_bits}, chain.spent)
 
 
 def _scale(work: Work, conditions: Conditions, delays: Delays) -> Built:
@@ -253,8 +270,11 @@ def _scale(work: Work, conditions: Conditions, delays: Delays) -> Built:
         "fabric_multiplier": n * work.input_bits * work.weight_bits * (not dsp),
     }
     per_multiplier = blocks_per_multiplier(work.input_bits, work.weight_bits, conditions.technology)
-    cycles = cycles_of("dsp" if dsp else "fabric", conditions, delays)
-    return Built(cycles, 1.0, n * per_multiplier * dsp, 0.0, lut, {"interface": n * work.result_bits})
+    chain = Chain(conditions, delays)
+    chain.operation("dsp" if dsp else "fabric")
+    chain.operation("adder")
+    ff = {"interface": n * work.result_bits}
+    return Built(chain.cycles, 1.0, n * per_multiplier * dsp, 0.0, lut, ff, chain.spent)
 
 
 def _wiring(work: Work, conditions: Conditions, delays: Delays) -> Built:

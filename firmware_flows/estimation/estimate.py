@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from math import hypot, isfinite
+from math import ceil, floor, hypot, isfinite
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from firmware_flows.errors import FirmwareFlowsError, nearest
 from firmware_flows.estimation.building_blocks import Built
 from firmware_flows.estimation.design import Design, assemble, cost, total_cost
+from firmware_flows.estimation.domain import WIDENED, beyond
 from firmware_flows.estimation.from_program import known, multiplying_layers, work_of
 from firmware_flows.estimation.parameters import Calibration, Spread, calibration
 from firmware_flows.estimation.result import Estimate, LayerEstimate, Quantity, Stage
@@ -25,16 +26,13 @@ DEFAULT_CLOCK_MHZ = 200.0
 
 TOOLS = ("vivado_hls", "vitis_hls")
 
-WIDENED = 2.0
-"""Factor on the logarithmic width of every interval outside the calibrated domain: a convention, not measured."""
-
 UNCALIBRATED = {
     Strategy.RESOURCE_UNROLLED: Spread(-1.0, 1.0, 50.0, 0),
     Strategy.DISTRIBUTED_ARITHMETIC: Spread(-0.5, 0.5, 50.0, 0),
-    Strategy.RTL: Spread(-0.35, 0.25, 50.0, 0),
+    Strategy.RTL: Spread(-0.35, 0.30, 50.0, 15),
 }
-"""Logarithmic widths where there are no reports: a judgement. RTL: 8 % residuals of the cost of adder graphs, trained
-weights below it, 4 % from cost to LUT; registers are known to a factor of 1.5 or so."""
+"""Logarithmic widths where there are no vendor reports: a judgement. RTL: what 15 designs written by this package span,
+counted by Yosys or by the generator (docs/estimation.md)."""
 
 
 class EstimateError(FirmwareFlowsError):
@@ -137,7 +135,8 @@ def _answer(
     design = assemble(work, conditions, found.delays)
     total = total_cost(design, found.lut, found.ff)
     total = replace(total, latency=float(round(total.latency)))
-    widen = WIDENED if outside else 1.0
+    # Our RTL was compared with designs of its own, at clocks of their own.
+    widen = WIDENED if outside and kinds != {Strategy.RTL} else 1.0
     spread = _spreads(kinds, conditions.stream, found)
     hls = _stage("hls", total, spread, widen)
     ratios = found.synthesis["resource" if Strategy.RESOURCE in kinds else "latency"]
@@ -183,7 +182,8 @@ def _spreads(kinds: set[Strategy], stream: bool, found: Calibration) -> Mapping[
     for strategy, spread in UNCALIBRATED.items():
         if strategy in kinds:
             base = found.spread["latency"]
-            return {q: spread if q in ("lut", "ff", "latency") else base[q] for q in base}
+            cycles = replace(spread, least=base["latency"].least)
+            return {**base, "lut": spread, "ff": spread, "latency": cycles}
     if stream:
         return found.spread["stream"]
     if Strategy.RESOURCE not in kinds:
@@ -210,7 +210,7 @@ def _stage(name: str, total: Cost, spread: Mapping[str, Spread], widen: float) -
         value = float(getattr(total, key))
         low, high = spread[key].around(value, widen)
         if key == "interval":
-            low = max(low, 1.0)
+            low, high = float(max(ceil(low), 1)), float(max(floor(high), 1))
         return Quantity(value, low, high)
 
     return Stage(
@@ -257,33 +257,17 @@ def _outside(work: list[Work], conditions: Conditions, found: Calibration, progr
     if conditions.stream:
         reasons.append("io_stream: few reports, of convolutional networks")
     for strategy in sorted({w.strategy for w in products} & set(UNCALIBRATED)):
-        reasons.append(f"strategy {strategy.value}: no vendor report of it, costs from counting adders")
+        judged = "compared with designs of this package" if strategy is Strategy.RTL else "costs from counting adders"
+        reasons.append(f"strategy {strategy.value}: no vendor report of it, {judged}")
     folded = [w for w in products if w.strategy is Strategy.RESOURCE]
     if folded and len(products) > 1:
         reasons.append("strategy resource in a network: reports of it are of single layers")
     least = area["reuse_factor_resource"][0]
     if any(w.reuse_factor < least for w in folded):
         reasons.append(f"strategy resource with a reuse factor below {least}: in no report")
-    if conditions.technology not in area["technologies"]:
-        reasons.append(f"technology {conditions.technology}: reports are of {', '.join(area['technologies'])}")
-    low, high = area["clock_ns"]
-    if not low - 1e-6 <= conditions.clock <= high + 1e-6:
-        reasons.append(
-            f"clock {1000 / conditions.clock:.0f} MHz: reports are of {1000 / high:.0f} to {1000 / low:.0f} MHz"
-        )
-    for work_of_layer in products:
-        size = work_of_layer.matrix.size
-        largest = area["products_resource"][1] if work_of_layer.strategy is Strategy.RESOURCE else area["products"][1]
-        if size > largest:
-            reasons.append(f"layer {work_of_layer.name!r}: {size:,} products, in the reports at most {largest:,}")
-        for name in ("input_bits", "weight_bits"):
-            bits = getattr(work_of_layer, name)
-            if bits > area[name][1]:
-                reasons.append(f"layer {work_of_layer.name!r}: {name} {bits}, in the reports at most {area[name][1]}")
-        if work_of_layer.copies > 1:
-            reasons.append(f"layer {work_of_layer.name!r}: {work_of_layer.copies} positions in parallel, in no report")
-    if len(products) > area["layers"]:
-        reasons.append(f"{len(products)} layers with weights, in the reports at most {area['layers']}")
+    if not products or any(w.strategy is not Strategy.RTL for w in products):
+        reasons += beyond(work, conditions, area)
+    reasons += [f"layer {w.name!r}: {w.copies} positions in parallel, in no report" for w in products if w.copies > 1]
     reasons += [
         f"layer {x.name!r}: kind {x.kind} is taken as one operation per element" for x in program.layers if not known(x)
     ]

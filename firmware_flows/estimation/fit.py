@@ -1,6 +1,6 @@
 """Fit the estimator to published vendor reports, and judge it on networks that the fit has not seen.
 
-    python -m firmware_flows.estimation.fit FOLDER [--write] [--rule4ml FILE]
+    python -m firmware_flows.estimation.fit FOLDER [--write] [--rule4ml FILE] [--rtl FILE]
 
 FOLDER holds `vendor_reports.csv`, `vendor_reports_modules.csv` and `csynth_vs_logic_synthesis.csv`. Without `--write`
 only the table of the validation is printed.
@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from firmware_flows.estimation.design import assemble, total_cost
+from firmware_flows.estimation.domain import WIDENED, beyond
 from firmware_flows.estimation.fitting import fit_delays, fit_weights, usable_modules
 from firmware_flows.estimation.parameters import (
     FF_WEIGHTS,
@@ -103,14 +104,17 @@ def judge_latency(data: Data) -> list[Judged]:
     answers = []
     for family in sorted({r.family for r in data.judged}):
         fit = fit_latency(data, family)
-        answers += [judge(row, fit) for row in data.judged if row.family == family]
+        others = replace(data, judged=tuple(r for r in data.judged if r.family != family))
+        area = domain(others)
+        answers += [judge(row, fit, area) for row in data.judged if row.family == family]
     return answers
 
 
-def judge(row: Row, fit: Fit) -> Judged:
-    """The estimate of a row by a fit."""
+def judge(row: Row, fit: Fit, area: Mapping[str, Any] | None = None) -> Judged:
+    """The estimate of a row by a fit; `area`: the domain of the rows of that fit, where it matters."""
+    outside = area is not None and any(beyond(row.work, row.conditions, area))
     cost = total_cost(assemble(row.work, row.conditions, fit.delays), fit.lut, fit.ff)
-    return Judged(row, replace(cost, latency=float(round(cost.latency))))
+    return Judged(row, replace(cost, latency=float(round(cost.latency))), WIDENED if outside else 1.0)
 
 
 def fit_others(rows: Sequence[Row], fit: Fit, names: Sequence[str]) -> Fit:
@@ -189,11 +193,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="folder of the tables")
     parser.add_argument("--write", action="store_true", help="write calibration.json and docs/estimation.md")
     parser.add_argument("--rule4ml", type=Path, help="answers of benchmarks/rule4ml_comparison.py")
+    parser.add_argument("--rtl", type=Path, help="answers of benchmarks/rtl_estimates.py")
     options = parser.parse_args(arguments)
-    compared = json.loads(options.rule4ml.read_text(encoding="utf-8")) if options.rule4ml else None
+    compared, own = (json.loads(p.read_text(encoding="utf-8")) if p else None for p in (options.rule4ml, options.rtl))
     data = read_data(options.folder)
     result, judged = calibrate(data)
-    text = document(data, result, judged, compared)
+    text = document(data, result, judged, compared, own)
     if options.write:
         result.save()
         write_text(DOCUMENT, text)

@@ -15,10 +15,7 @@ from firmware_flows.estimation.parameters import DELAYS, FF_WEIGHTS, LUT_WEIGHTS
 from firmware_flows.estimation.report_rows import Module, Row
 from firmware_flows.estimation.work import Kind
 
-FITTED_DELAYS = (
-    *("adder", "dsp", "fabric", "softmax", "rectifier"),
-    *("boundary", "boundary_cycles", "slow_boundary", "speed_ultrascale+"),
-)
+FITTED_DELAYS = (*("adder", "dsp", "fabric", "choice", "rectifier", "memory", "speed_ultrascale+"),)
 
 PULL_DELAYS = 0.1
 """Weight of the pull to the physical value, per factor e, against the errors of one family."""

@@ -20,11 +20,9 @@ DELAYS: Mapping[str, float] = {
     "adder_bit": 0.012,
     "dsp": 6.0,
     "fabric": 2.6,
-    "softmax": 22.0,
+    "choice": 3.2,
     "rectifier": 3.3,
-    "boundary": 7.0,
-    "boundary_cycles": 0.5,
-    "slow_boundary": 0.7,
+    "memory": 3.25,
     "speed_ultrascale": 0.55,
     "speed_ultrascale+": 0.36,
 }
@@ -55,7 +53,8 @@ LUT_WEIGHTS: Mapping[str, float] = {
 
 FF_WEIGHTS: Mapping[str, float] = {
     "sums": 1.0,
-    "held": 0.8,
+    "held": 1.0,
+    "shifted": 0.3,
     "interface": 1.0,
     "rectifier": 2.0,
     "softmax": 1.0,

@@ -14,17 +14,19 @@ from firmware_flows.estimation.work import Cost
 COVERAGE = 0.80
 """Share of measured values that an interval is to hold."""
 
-LEAST = {"latency": 2.0, "interval": 0.0, "lut": 50.0, "ff": 50.0, "dsp": 2.0, "bram": 1.0}
-"""Half-widths that no interval undercuts: rounding to whole cycles in each of several layers, control logic that is not
-modelled."""
+LEAST = {"latency": 2.0, "interval": 0.5, "lut": 50.0, "ff": 50.0, "dsp": 2.0, "bram": 1.0}
+"""Half-widths that no interval undercuts: the interval is a whole number of cycles; rounding to whole cycles in each of
+several layers; control logic that is not modelled."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """An estimate of a row by a fit without its family."""
+    """An estimate of a row by a fit without its family. `widen`: what intervals of it are widened by, since it lies
+    outside the domain of the other families."""
 
     row: Row
     estimate: Cost
+    widen: float = 1.0
 
     def error(self, quantity: str) -> float:
         """Measured over estimated, as a logarithm; both with the least half-width added, so that zero is allowed."""
@@ -34,9 +36,15 @@ class Judged:
 
 
 def spread_of(judged: Sequence[Judged], quantity: str, coverage: float = COVERAGE) -> Spread:
-    """The interval of logarithms that holds this share, each family with the weight of the root of its rows."""
+    """The interval of logarithms that holds this share, each family with the weight of the root of its rows.
+
+    Intervals outside the domain are widened, so errors there count by as much less.
+    """
+    if quantity == "interval":
+        # An event every cycle is a matter of how the design is made; errors are those where multipliers take turns.
+        judged = [j for j in judged if j.estimate.interval > 1] or judged
     families = Counter(j.row.family for j in judged)
-    errors = sorted((j.error(quantity), families[j.row.family] ** -0.5) for j in judged)
+    errors = sorted((j.error(quantity) / j.widen, families[j.row.family] ** -0.5) for j in judged)
     low, high = (quantile(errors, q) for q in ((1 - coverage) / 2, (1 + coverage) / 2))
     return Spread(min(low, 0.0), max(high, 0.0), LEAST[quantity], len(judged))
 
@@ -48,7 +56,7 @@ def covered(judged: Sequence[Judged], quantity: str) -> list[bool]:
         spread = spread_of([j for j in judged if j.row.family != family], quantity)
         for each in judged:
             if each.row.family == family:
-                low, high = spread.around(getattr(each.estimate, quantity))
+                low, high = spread.around(getattr(each.estimate, quantity), each.widen)
                 answers.append(low <= getattr(each.row.measured, quantity) <= high)
     return answers
 

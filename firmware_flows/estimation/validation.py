@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from firmware_flows.estimation.fitting import FITTED_DELAYS
 from firmware_flows.estimation.parameters import QUANTITIES, Calibration
 from firmware_flows.estimation.spreads import Judged, covered
 from firmware_flows.estimation.synthesis_ratios import coverage_of_ratios
@@ -41,8 +42,8 @@ REASONS = {
 
 MNIST = "196x56-56x64-64x32-32x10"
 MNIST_REASON = (
-    "a layer of 10,976 products takes 48 cycles whatever the reuse factor or multiplier, where its sum needs 7:"
-    " the only network with a layer this large, so no rule can be fitted and tested"
+    "a layer of 10,976 products takes 48 cycles (and the registers for them) whatever the reuse factor or multiplier,"
+    " where its sum needs 7: the only network with a layer this large, so no rule can be fitted and tested"
 )
 
 
@@ -51,6 +52,7 @@ def document(
     found: Calibration,
     judged: Mapping[str, Sequence[Judged]],
     compared: Sequence[Mapping[str, Any]] | None,
+    own: Sequence[Mapping[str, Any]] | None = None,
 ) -> str:
     """The text of docs/estimation.md."""
     latency = judged["latency"]
@@ -70,6 +72,7 @@ def document(
         *_worst(latency),
         *_synthesis(data),
         *_others(judged),
+        *_own_designs(own),
         *_comparison(latency, compared),
         *_limits(data, found),
     ]
@@ -87,13 +90,18 @@ def _model(found: Calibration) -> list[str]:
         " 1 %, with no fitted number. Under `auto` a multiplier goes to a DSP block when both operands together have 21"
         " bits; wider operands than the block's take several.",
         "- Every non-zero constant is a term of a sum: an adder of W bits is W + 7 LUT in an HLS report.",
-        "- Latency: operations are chained within the usable part of a cycle, layer by layer; between layers comes a"
-        " delay of its own. A reuse factor allows `ceil(products / reuse) - zeros // reuse` multipliers (hls4ml's own"
+        "- Latency: operations are chained within the usable part of a cycle. A DSP block over several cycles"
+        " ends in its own register, a table begins with one. Layers are chained in the same way: one without"
+        " registers (a rectifier) follows in the same cycle where both fit, one with registers begins a cycle of its"
+        " own, and where an event comes every cycle it takes one more to register what does not come from chained"
+        " logic. Softmax is such a chain too: the largest by comparisons, a difference, rounding, a table, sums, a"
+        " table, a product. A reuse factor allows `ceil(products / reuse) - zeros // reuse` multipliers (hls4ml's own"
         " limit), and they take turns only when there are more products than that.",
         "- Registers: a stage of a tree of adders keeps a fixed part of what the one before it kept, the less the more"
-        " additions fit in a cycle; shared multipliers have all terms wait.",
-        "- Fitted are nine delays (in 7-series nanoseconds, with one factor for UltraScale+) and one"
-        " weight for each kind"
+        " additions fit in a cycle; where events come less often than every cycle, every term is kept once at most. A"
+        " term by a power of two is wiring, whose input waits once for all outputs, and counts less.",
+        f"- Fitted are {len(FITTED_DELAYS)} delays (in 7-series nanoseconds, one of them a factor for UltraScale+) and"
+        " one weight for each kind"
         " of LUT and FF, all drawn to physical values. The form of the model was chosen by people who"
         " had seen the table,"
         " and of several forms of the registers and of the fit's robustness the one with the better figures below was"
@@ -144,7 +152,9 @@ def _held_out(data: Data, judged: Sequence[Judged], found: Calibration) -> list[
         f" A-, from {len({j.row.repository for j in judged})} repositories. A family is a sequence of"
         f" layer sizes, whatever"
         " the weights, types, tools and devices: the jet tagger of five repositories is one family. Each family was"
-        " estimated by a fit without it. Intervals of a family come from the errors of the other families.",
+        " estimated by a fit without it. Intervals of a family come from the errors of the other families, and are"
+        " widened where it lies outside the domain of these (see the end), as those of any estimate:"
+        f" {_outside(judged)}.",
         "",
         "| | median error | absolute | wanted of the median row | rows within it | interval holds |"
         " interval, of the estimate |",
@@ -170,6 +180,11 @@ def _held_out(data: Data, judged: Sequence[Judged], found: Calibration) -> list[
     return lines
 
 
+def _outside(judged: Sequence[Judged]) -> str:
+    rows = [j for j in judged if j.widen > 1]
+    return f"{len(rows)} reports of {', '.join(sorted({j.row.family for j in rows})) or 'no family'}"
+
+
 def _verdict(judged: Sequence[Judged]) -> str:
     parts = []
     for quantity, wanted in TARGETS.items():
@@ -188,6 +203,14 @@ def _verdict(judged: Sequence[Judged]) -> str:
     text += f" For latency either is enough for a row; the median of the cycles alone is {cycles:.1f}, of"
     text += f" the shares {part:.0%}."
     text += " Intervals hold 75 to 90 %" + (f", except {', '.join(outside)}." if outside else " for every quantity.")
+    exact = [j for j in judged if j.estimate.bram == j.row.measured.bram]
+    some = [j for j in judged if j.row.measured.bram]
+    text += (
+        f" BRAM18 is a count of tables and not a matter of degree: equal in {len(exact)} of {len(judged)} reports and"
+        f" in {len([j for j in exact if j.row.measured.bram])} of the {len(some)} that have any, which hold"
+        f" {len({j.row.measured.bram for j in some})} different numbers. An interval that holds 80 % of them cannot be"
+        " made narrower than the number itself; ±1 is stated."
+    )
     return text
 
 
@@ -212,7 +235,9 @@ def _worst(judged: Sequence[Judged]) -> list[str]:
         ranked = sorted(judged, key=lambda j: -abs(j.error(quantity)))
         for each in ranked[:5]:
             reason = (
-                MNIST_REASON if each.row.family == MNIST and quantity == "latency" else REASONS.get(each.row.name, "")
+                MNIST_REASON
+                if each.row.family == MNIST and quantity in ("latency", "ff")
+                else REASONS.get(each.row.name, "")
             )
             if reason and reason in shown:
                 reason = "as above"
@@ -270,12 +295,33 @@ def _others(judged: Mapping[str, Sequence[Judged]]) -> list[str]:
     return [
         *lines,
         "",
-        "`resource_unrolled`, `distributed_arithmetic` and `rtl` have no vendor report in the table."
-        " Their estimates count"
-        " adders and say that they are outside the calibrated domain; their intervals are a"
-        " judgement, not a measurement.",
+        "`resource_unrolled` and `distributed_arithmetic` have no vendor report in the table. Their estimates count"
+        " adders and say that they are outside the calibrated domain; their intervals are a judgement, not a"
+        " measurement.",
         "",
     ]
+
+
+def _own_designs(own: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    lines = [
+        "## This package's RTL",
+        "",
+        "A graph of shared adders, cut by registers where the clock needs them. Three numbers of it (levels over those"
+        " of the shortest tree, registers for each adder, cost of trained over random weights) are medians over 15"
+        " designs of 9 networks, among them these: a description, not a test on networks that were not seen.",
+        "",
+    ]
+    if not own:
+        return [*lines, "Not counted in this run (`--rtl FILE`, made by `benchmarks/rtl_estimates.py`).", ""]
+    lines += ["| network | part, clock | cycles | estimate | register bits | estimate | LUT (Yosys) | estimate |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    for entry in own:
+        cells = [f"{entry['program']} | {entry['part']}, {entry['clock_mhz']:g} MHz"]
+        for name in ("latency", "ff", "lut"):
+            count, low, _, high = entry[name]
+            cells.append(f"{count:,.0f} | {low:,.0f} to {high:,.0f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def _comparison(judged: Sequence[Judged], compared: Sequence[Mapping[str, Any]] | None) -> list[str]:

@@ -294,3 +294,23 @@ def test_commands(jets: Program, tmp_path: Any, capsys: Any) -> None:
     assert run(["targets", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"devices", "boards", "budgets"}
     assert run(["targets", "nothing"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("technology", "part"),
+    [
+        ("7series", "xc7vx690t"),
+        ("ultrascale", "xcku115"),
+        ("ultrascale+", "xcvu13p"),
+        ("versal", "xcvc1902"),
+        ("stratix10", "1sg280"),
+        ("agilex", "agf027"),
+        ("ecp5", "lfe5u-85"),
+    ],
+)
+def test_delays_of_our_rtl_are_those_that_its_generator_takes(technology: str, part: str) -> None:
+    from firmware_flows.estimation.adder_graphs import NANOSECONDS, OVERHEAD_NS
+    from firmware_flows.rtl import delays
+
+    assert NANOSECONDS[technology] == delays.delay_model(part).nanoseconds_per_unit
+    assert OVERHEAD_NS == delays.OVERHEAD_NS
