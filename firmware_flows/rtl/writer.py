@@ -26,6 +26,7 @@ from firmware_flows.rtl.pipeline import pipelined
 from firmware_flows.rtl.ports import KEYWORDS, RESERVED, Mantissas, identifier, ports_of
 from firmware_flows.rtl.prediction import MOST_COST, MOST_SECONDS, require_affordable
 from firmware_flows.rtl.scripts import script_files
+from firmware_flows.rtl.simulation import DIRECTORY as SIMULATION
 from firmware_flows.rtl.support import obstacles
 from firmware_flows.rtl.testbench import DIRECTORY, Vectors, hex_lines, make_vectors, testbench_text
 from firmware_flows.rtl.tracing import Logic, trace
@@ -76,8 +77,9 @@ def write_design(
     and compared with the Program. cache: a directory that keeps traced logic, by default the design's own, so that
     writing again for another clock or language is quick. `progress` gets (instructions done, instructions in all).
 
-    An existing design in `directory` is replaced; any other non-empty directory is refused. Raises RtlSettingsError,
-    RtlError (an instruction that alkaid cannot carry, a Program too large), MissingToolError (no alkaid).
+    An existing design in `directory` is replaced, but for what its simulation has compiled; any other non-empty
+    directory is refused. Raises RtlSettingsError, RtlError (an instruction that alkaid cannot carry, a Program too
+    large), MissingToolError (no alkaid).
     """
     name = _check_settings(program, language, top, clock_mhz, vectors)
     if reason := why_no_part(target):
@@ -107,6 +109,8 @@ def write_design(
         _fill(design, {**files, **script_files(design)}, tested)
         save_logic(logic, key, temporary / FILE)
         design.save()
+        if (path / SIMULATION).is_dir():  # named by content: what is still valid need not be compiled again
+            (path / SIMULATION).rename(temporary / SIMULATION)
         replace_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -18,6 +18,7 @@ import firmware_flows as ff
 from firmware_flows.builder import Builder
 from firmware_flows.errors import MissingToolError
 from firmware_flows.fixed_point import FixedPoint
+from firmware_flows.rtl import simulation
 from firmware_flows.rtl.bench import TestbenchError as BenchError
 from firmware_flows.rtl.bench import run_testbench
 from firmware_flows.rtl.ports import RESERVED
@@ -116,6 +117,16 @@ def test_the_bench_passes_and_a_flipped_bit_in_vectors_or_design_fails(
         assert caught.value.exit_code == 1
     with changed(top, flip_bit), pytest.raises(BenchError, match="FAIL: 200 of 200 events differ"):
         run_testbench(design, simulator)
+
+
+def test_the_same_design_written_again_is_not_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command `rtl` compiled anew whenever it was called."""
+    needs("verilator")
+    design = ff.rtl.write_design(program(), tmp_path / "d", vectors=EVENTS)
+    library = design.compile()
+    monkeypatch.setattr(simulation, "_build", lambda *a: pytest.fail("compiled again"))
+    again = ff.rtl.write_design(program(), tmp_path / "d", vectors=EVENTS)
+    assert again.compile() == library
 
 
 def test_vhdl_and_verilog_agree_in_bits_and_timing(designs: dict[str, Any]) -> None:
