@@ -31,7 +31,7 @@ _MAKEFILE = """\
 CXX ?= g++
 EXTRAS ?= ../../include
 AP_TYPES ?= $(wildcard ../../../hls/firmware/ap_types)
-CXXFLAGS = {flags} -I$(EXTRAS) $(if $(AP_TYPES),-DAP_TYPES -isystem $(AP_TYPES))
+CXXFLAGS = {flags} -I$(EXTRAS) $(if $(AP_TYPES),-DAP_TYPES -isystem $(AP_TYPES) -Wno-maybe-uninitialized)
 
 ../../lib64/{name}.so: {name}.cpp {header} exports.map $(EXTRAS)/hls4ml/emulator.h
 	@mkdir -p ../../lib64
