@@ -72,3 +72,39 @@ def test_hls4mls_parallel_form_has_no_depthwise_resource_strategy() -> None:
     for rank in (1, 2):
         text = (headers / f"nnet_sepconv{rank}d.h").read_text(encoding="utf-8")
         assert f'assert("Resource strategy for DepthwiseConv{rank}D is not supported." && false);' in text
+
+
+def test_hls4mls_depthwise_headers_of_one_and_two_axes_exclude_each_other() -> None:
+    """The second one that is included is empty."""
+    import hls4ml
+
+    headers = Path(hls4ml.__file__).parent / "templates/vivado/nnet_utils"
+    for rank in (1, 2):
+        text = (headers / f"nnet_sepconv{rank}d_latency.h").read_text(encoding="utf-8")
+        assert text.startswith("#ifndef NNET_SEPARABLE_CONV2D_LATENCY_H_")
+
+
+@pytest.mark.cpp
+@pytest.mark.parametrize("io", ["parallel", "stream"])
+def test_depthwise_convolutions_of_one_and_two_axes_in_one_network(io: str, tmp_path: Path) -> None:
+    """Separable ones are depthwise ones, too. Fails where both reach hls4ml as depthwise: it does not compile."""
+    import keras
+    from qkeras import QActivation
+
+    import firmware_flows as ff
+
+    layers = keras.layers
+    x = keras.Input((4, 4, 2), name="x")
+    q = QActivation("quantized_bits(6,2,alpha=1)", name="q")(x)
+    line = layers.Reshape((4, 8), name="line")(q)
+    one = layers.SeparableConv1D(2, 2, name="one")(line)
+    two = layers.DepthwiseConv2D(2, name="two")(q)
+    model = keras.Model(x, [one, two], name="both")
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        weight.assign(rng.integers(-8, 8, weight.shape) / 8)
+    program = ff.lower(model)
+    project = ff.hls.write_project(program, tmp_path / "project", io=io)
+    found = ff.verify(program, keras_model=model, project=project, random_events=100)
+    assert found.passed
+    assert all(form.compared for form in found.forms)

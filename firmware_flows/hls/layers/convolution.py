@@ -38,6 +38,8 @@ def _conv(p: Planner, layer: Layer) -> Node:
     # in parallel form hls4ml has the depthwise product for the latency strategy only; both have one kernel a channel
     depthwise = layer.kind.startswith("Depthwise")
     diagonal = depthwise and kernel.shape[-1] == 1 and (p.stream or p.settings.strategy == "latency")
+    if rank == 1 and any(other.kind == "DepthwiseConv2D" for other in p.layers):
+        diagonal = False  # hls4ml's headers of both share an include guard, so that one of them is left out
     if depthwise and not diagonal:
         kernel = over_all_channels(kernel)
     if p.stream and rank == 2 and kernel.shape[0] == 1 and strides[0] > 1 and (kernel.shape[1] > 1 or diagonal):
