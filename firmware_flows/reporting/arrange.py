@@ -8,7 +8,7 @@ from typing import Any
 from firmware_flows.reporting.document import Block, Document, Image, Items, Section, Table, Text, Verdict
 from firmware_flows.reporting.glance import glance
 from firmware_flows.reporting.metrics import FIRMWARE, REFERENCE, flatten
-from firmware_flows.reporting.numbers import metric, signed
+from firmware_flows.reporting.numbers import bounds, metric, signed
 from firmware_flows.reporting.resources import resources
 from firmware_flows.reporting.size import size
 
@@ -194,8 +194,8 @@ def _coverage(coverage: Sequence[Facts]) -> list[Block]:
         (
             c["layer"],
             c["instruction"],
-            f"[{c['proven'][0]}, {c['proven'][1]}]",
-            f"[{c['reached'][0]}, {c['reached'][1]}]" if c["reached"][0] else "",
+            bounds(c["proven"]),
+            bounds(c["reached"]) if c["reached"][0] else "",
             " and ".join(end for end, hit in zip(("low", "high"), c["ends_reached"], strict=True) if hit),
             f"{c['ties']:,}",
             f"{c['below']:,}",
@@ -206,7 +206,8 @@ def _coverage(coverage: Sequence[Facts]) -> list[Block]:
     columns = ("layer", "step", "proven range", "reached", "ends reached", "ties", "below range", "above range")
     source = (
         "verify; how far the events went inside the Program. An end that is not reached is a bound that no event met: "
-        "the proof is over intervals, which may be wider than what inputs can do together"
+        "the proof is over intervals, which may be wider than what inputs can do together. Ends are rounded to six "
+        "digits, exact in report.json"
     )
     return [Text("Coverage of sums and casts:"), Table(columns, rows, source, frozenset({5, 6, 7}))]
 

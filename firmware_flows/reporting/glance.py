@@ -21,9 +21,9 @@ def glance(facts: Facts) -> Section | None:
     rows = [
         *_bits(facts.get("verification")),
         *_metrics(facts.get("metrics")),
-        *(row for entry in facts.get("estimates", ()) for row in _estimate(entry)),
         *_simulated(facts.get("rtl")),
         *_synthesised(facts.get("synthesis")),
+        *(row for entry in facts.get("estimates", ()) for row in _estimate(entry)),
     ]
     if not rows:
         return None

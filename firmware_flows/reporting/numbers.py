@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from math import floor, log10
 from typing import Any
 
@@ -24,6 +25,15 @@ def number(value: float | None) -> str:
 def decimal(value: float | None) -> str:
     """With one digit behind the point, or ""."""
     return "" if value is None else f"{value:,.1f}"
+
+
+def bounds(ends: Sequence[object]) -> str:
+    """The two ends of a range, exact numbers in any notation, rounded to six digits.
+
+    >>> bounds(["-167.44759368896484375", "3"])
+    '[-167.448, 3]'
+    """
+    return "[" + ", ".join(f"{float(Fraction(str(end))):.6g}" for end in ends) + "]"
 
 
 def share(count: float, available: float | None) -> str:
