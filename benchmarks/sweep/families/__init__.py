@@ -31,6 +31,9 @@ CASES = tuple(case for family in FAMILIES.values() for case in family)
 
 GENERAL = (
     ("63 bits", "sums of more than 63 bits"),
+    ("random rounding", "stochastic rounding of any quantizer"),
+    ("mixes unquantized values", "a `qnoise_factor` other than 1"),
+    ("one bit with keep_negative", "an activation of one bit that keeps negative values"),
     ("least significant bit is more than the whole range", "a cast to a grid coarser than the whole source, which the "
      "vendor's headers cannot simulate (they read a bit that is not there)"),
     ("a stream feeds at most", "a value that more than seven layers read, in io_stream"),

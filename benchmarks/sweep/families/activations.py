@@ -90,6 +90,9 @@ QUANTIZERS = [
         "QActivation",
         _quantizer(some.unusual(some.quantized_relu(), *NOISE, "use_sigmoid=1")),
         kind="quantized_relu",
+        refusals=(
+            _refused("lowering", "a sigmoid inside the ReLU", "`use_sigmoid`", "quantized_relu(6,3,use_sigmoid=1)"),
+        ),
     ),
     Case(
         "QActivation",
@@ -104,10 +107,10 @@ QUANTIZERS = [
         "QActivation",
         _quantizer(some.unusual(some.bounded_quantized_relu(), *NOISE)),
         kind="quantized_relu with relu_upper_bound",
+        examples=(example("QActivation", (3,), activation="quantized_relu(6,1,relu_upper_bound=2.0)"),),
         refusals=(
             _refused("lowering", "a limit besides the type's own", "with `is_quantized_clip=False`",
                      "quantized_relu(6,3,relu_upper_bound=2.0,is_quantized_clip=False)"),
-            _refused("lowering", "a sigmoid inside the ReLU", "`use_sigmoid`", "quantized_relu(6,3,use_sigmoid=1)"),
         ),
     ),
     Case(

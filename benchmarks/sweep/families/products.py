@@ -65,6 +65,7 @@ CASES = [
         "Dot",
         _dot,
         ranks=(1, 2),
+        examples=(example("Dot", (3,), axes=1, _inputs=["quantized_bits(6,2,alpha=1)"] * 2),),
         refusals=(
             _refused("division by a root", "`normalize`",
                      example("Dot", (3,), axes=1, normalize=True, _inputs=["quantized_bits(6,2,alpha=1)"] * 2)),
