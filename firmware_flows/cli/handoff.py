@@ -24,7 +24,8 @@ _RUN_DIR = click.option(
     help="Where a recipe is run.  [default: runs/<name of the recipe>]",
 )
 _MARKS = {"passed": "ok     ", "failed": "FAILED ", "skipped": "skipped"}
-_FOR_PROGRAMS = ("backend", "target", "clock_mhz", "io", "language", "no_hls", "no_rtl", "no_verify")
+_OF_HLS = ("backend", "io", "strategy", "reuse_factor")
+_FOR_PROGRAMS = (*_OF_HLS, "target", "clock_mhz", "language", "no_hls", "no_rtl", "no_verify")
 
 
 @click.command(short_help="Write the bundle for firmware engineers and experiments.")
@@ -38,6 +39,8 @@ _FOR_PROGRAMS = ("backend", "target", "clock_mhz", "io", "language", "no_hls", "
 @click.option("--target", default="xcvu13p-flga2577-2-e", show_default=True, help="FPGA part, for a Program.")
 @click.option("--clock-mhz", type=float, default=360.0, show_default=True, help="Clock, for a Program.")
 @click.option("--io", type=click.Choice(["parallel", "stream"]), default="parallel", show_default=True)
+@click.option("--strategy", type=click.Choice(["latency", "resource"]), default="latency", show_default=True)
+@click.option("--reuse-factor", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--language", type=click.Choice(["verilog", "vhdl"]), default="verilog", show_default=True)
 @click.option("--no-hls", is_flag=True, help="No HLS project, for a Program.")
 @click.option("--no-rtl", is_flag=True, help="No RTL, for a Program.")
@@ -78,6 +81,8 @@ def handoff(
         refuse(context, _FOR_PROGRAMS, "is for Program files; a recipe says it itself")
     if not is_recipe(source):
         refuse(context, ("run_dir",), "is for recipes")
+    if options["no_hls"]:
+        refuse(context, _OF_HLS, "is of the HLS project, which --no-hls leaves out")
     with watching(quiet=as_json) as observer, _bundle_source(source, run_dir, observer, options) as found:
         observer.progress("writing the bundle", 0, 1)
         written = write_bundle(found, output, random_events=random_events, seed=seed, version=emulator_version)
@@ -124,8 +129,8 @@ def _run(path: Path, run_dir: Path | None, observer: Any) -> Path:
 
 
 def _forms(
-    source: Path, directory: Path, observer: Any, *, backend: str, target: str, clock_mhz: float, io: str,
-    language: Any, no_hls: bool, no_rtl: bool, no_verify: bool,
+    source: Path, directory: Path, observer: Any, *, target: str, clock_mhz: float, language: Any,
+    no_hls: bool, no_rtl: bool, no_verify: bool, **of_hls: Any,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """A Program with its HLS project and its RTL, the former's C++ compared with it."""
     import firmware_flows as ff
@@ -137,9 +142,7 @@ def _forms(
     project = design = None
     if not no_hls:
         observer.progress("writing the HLS project", 0, 1)
-        project = ff.hls.write_project(
-            program, directory / "hls", backend=backend, target=target, clock_mhz=clock_mhz, io=io
-        )
+        project = ff.hls.write_project(program, directory / "hls", target=target, clock_mhz=clock_mhz, **of_hls)
         if not no_verify and can_simulate(project.settings):
             project.compile(lambda done, total: observer.progress("compiling its C++", done, total))
             verification = ff.verify(program, project=project, random_events=10_000)

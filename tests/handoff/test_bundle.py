@@ -333,17 +333,21 @@ def test_a_program_file_is_enough_on_the_command_line(
     path = str(small_program.save(tmp_path / "net.ffp"))
     place = tmp_path / "bundle"
     options = ["--random-events", "10", "--no-verify", "--clock-mhz", "320", "--language", "vhdl", "--io", "stream"]
+    options += ["--strategy", "resource", "--reuse-factor", "2"]
     assert run(["handoff", path, "-o", str(place), *options, "--archive", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["archive"]["sha256"] == hashlib.sha256((tmp_path / "bundle.tar.gz").read_bytes()).hexdigest()
     manifest = read_manifest(place)
     assert manifest["forms"]["rtl"]["language"] == "vhdl"
     assert manifest["forms"]["hls"]["clock_period"] == 3.125
+    assert manifest["forms"]["hls"]["strategy"] == "resource"
+    assert manifest["forms"]["hls"]["reuse_factor"]["dense_1"] == 2
     assert (place / "interface/rtl.xml").read_text().count(
         ">vhdlSource<"
     ) > 3  # of the standard of 2014, which names no 2008
     assert run(["handoff", path, "-o", str(place), "--run-dir", "x"]) == 2
     assert run(["handoff", "net.yaml", "-o", str(place), "--no-rtl"]) == 2
+    assert run(["handoff", path, "-o", str(place), "--no-hls", "--reuse-factor", "2"]) == 2
 
 
 TCL = """
