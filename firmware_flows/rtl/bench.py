@@ -13,7 +13,6 @@ from firmware_flows.errors import CheckFailedError, MissingToolError
 from firmware_flows.processes import TIMEOUT_SECONDS, ToolFailedError, run_tool
 from firmware_flows.rtl.design import Design
 from firmware_flows.rtl.ghdl import OPTIONS, find_ghdl
-from firmware_flows.rtl.simulation import DIRECTORY, content_hash
 from firmware_flows.rtl.testbench import DIRECTORY as TESTBENCH
 from firmware_flows.rtl.verilator import EXECUTABLE, compile_cpp, find_verilator
 
@@ -43,7 +42,7 @@ def run_testbench(design: Design, simulator: Simulator | None = None, timeout: f
     TestbenchError when it finds a difference, MissingToolError, and ToolFailedError when it cannot be compiled.
     """
     chosen = simulator or ("ghdl" if design.language == "vhdl" else "verilator")
-    log = design.directory / DIRECTORY / LOG
+    log = design.simulation / LOG
     log.parent.mkdir(exist_ok=True)
     log.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=log.parent) as name:
@@ -73,7 +72,7 @@ def _verilator(design: Design, directory: Path, log: Path, timeout: float) -> li
     verilator = find_verilator("to run the test bench")
     arguments = ["--main", "--timing", "--top-module", name, "--x-initial", "unique", "-Wno-fatal", "-Wno-lint"]
     fixed = [*arguments, *EXECUTABLE.common, verilator.version_text, files[-1].read_text(encoding="utf-8")]
-    executable = log.parent / f"testbench-{content_hash(design, fixed)}"
+    executable = log.parent / f"testbench-{design.content_hash(fixed)}"
     if not executable.exists():
         sources = verilator.verilate([*arguments, *files], directory / "cpp", log, timeout)
         compile_cpp(verilator, sources, [], directory / name, log, EXECUTABLE, timeout=timeout)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,8 @@ FORMAT = 1
 
 DESIGN_FILE = "design.json"
 PROGRAM_FILE = "program.ffp"
+SIMULATION = "simulation"
+"""Folder of the design for compiled simulations and the logs of their tools."""
 
 Language = Literal["verilog", "vhdl"]
 Progress = Callable[[int, int], None]
@@ -122,6 +125,21 @@ class Design:
             },
             "versions": self.versions,
         }
+
+    @property
+    def simulation(self) -> Path:
+        """Folder for compiled simulations and the logs of their tools."""
+        return self.directory / SIMULATION
+
+    def content_hash(self, others: Sequence[str]) -> str:
+        """A name for the content of all HDL files and of `others`."""
+        digest = hashlib.sha256()
+        for text in others:
+            digest.update(text.encode() + b"\0")
+        for source in self.sources:
+            digest.update(source.as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256((self.directory / source).read_bytes()).digest())
+        return digest.hexdigest()[:24]
 
     # ---- events as the ports carry them
 

@@ -51,11 +51,9 @@ def analyse(design: Design, progress: Progress | None = None, timeout: float = T
 
     Raises MissingToolError, and ToolFailedError with GHDL's first error.
     """
-    from firmware_flows.rtl.simulation import DIRECTORY, content_hash
-
     program, bench = find_ghdl(), bench_source(design)
-    parent = design.directory / DIRECTORY
-    work = parent / f"ghdl-{content_hash(design, [ghdl_version(program), bench, *OPTIONS])}"
+    parent = design.simulation
+    work = parent / f"ghdl-{design.content_hash([ghdl_version(program), bench, *OPTIONS])}"
     done = work / "analysed"
     if done.exists():
         return work

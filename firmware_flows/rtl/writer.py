@@ -17,7 +17,7 @@ from firmware_flows.files import replace_directory
 from firmware_flows.program import Program
 from firmware_flows.rtl.alkaid_library import alkaid_version
 from firmware_flows.rtl.delays import delay_model
-from firmware_flows.rtl.design import DESIGN_FILE, Design, Language
+from firmware_flows.rtl.design import DESIGN_FILE, SIMULATION, Design, Language
 from firmware_flows.rtl.errors import RtlCheckError, RtlSettingsError
 from firmware_flows.rtl.hdl import PRIMITIVES, SUFFIX, hdl_files
 from firmware_flows.rtl.logic_cache import FILE, load_logic, logic_key, save_logic
@@ -26,7 +26,6 @@ from firmware_flows.rtl.pipeline import pipelined
 from firmware_flows.rtl.ports import KEYWORDS, RESERVED, Mantissas, identifier, ports_of
 from firmware_flows.rtl.prediction import MOST_COST, MOST_SECONDS, require_affordable
 from firmware_flows.rtl.scripts import script_files
-from firmware_flows.rtl.simulation import DIRECTORY as SIMULATION
 from firmware_flows.rtl.support import obstacles
 from firmware_flows.rtl.testbench import DIRECTORY, Vectors, hex_lines, make_vectors, testbench_text
 from firmware_flows.rtl.tracing import Logic, trace

@@ -18,7 +18,7 @@ import firmware_flows as ff
 from firmware_flows.builder import Builder
 from firmware_flows.errors import MissingToolError
 from firmware_flows.fixed_point import FixedPoint
-from firmware_flows.rtl import simulation
+from firmware_flows.rtl import compiled
 from firmware_flows.rtl.bench import TestbenchError as BenchError
 from firmware_flows.rtl.bench import run_testbench
 from firmware_flows.rtl.ports import RESERVED
@@ -124,7 +124,7 @@ def test_the_same_design_written_again_is_not_compiled_again(tmp_path: Path, mon
     needs("verilator")
     design = ff.rtl.write_design(program(), tmp_path / "d", vectors=EVENTS)
     library = design.compile()
-    monkeypatch.setattr(simulation, "_build", lambda *a: pytest.fail("compiled again"))
+    monkeypatch.setattr(compiled, "_build", lambda *a: pytest.fail("compiled again"))
     again = ff.rtl.write_design(program(), tmp_path / "d", vectors=EVENTS)
     assert again.compile() == library
 

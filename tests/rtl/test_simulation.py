@@ -16,7 +16,7 @@ from firmware_flows.builder import Builder
 from firmware_flows.errors import InputError, MissingToolError
 from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.processes import ToolFailedError
-from firmware_flows.rtl import Design, simulation
+from firmware_flows.rtl import Design, compiled, simulation
 from firmware_flows.rtl.ports import ports_of
 from firmware_flows.rtl.timing import TimingError
 from firmware_flows.rtl.verilator import find_verilator
@@ -84,7 +84,7 @@ def test_it_is_compiled_once_per_content_and_again_when_that_changes(design: Any
     assert design.compile(lambda done, total: seen.append((done, total))) == library
     assert library.stat().st_mtime_ns == made
     assert seen == []
-    assert "verilator" in (library.parent / simulation.LOG).read_text()
+    assert "verilator" in (library.parent / compiled.LOG).read_text()
     assert not list(library.parent.glob(".build-*"))
 
     changed = hand_written_rtl.write(design.directory, flip=True)
