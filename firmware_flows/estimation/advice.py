@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from math import floor
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from firmware_flows.estimation.building_blocks import nearest_reuse
-from firmware_flows.estimation.constants import MULTIPLIER_DIGITS, ConstantMatrix
 from firmware_flows.estimation.estimate import Change, changed
 from firmware_flows.estimation.from_program import multiplying_layers
+from firmware_flows.estimation.other_weights import pruned, shortened
 from firmware_flows.estimation.result import Estimate
-from firmware_flows.estimation.work import Work
 from firmware_flows.program import Program
 
 REUSE_STEPS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048)
@@ -30,7 +29,7 @@ class Advice:
     """One change, in words and as data, and the estimate of the design with it.
 
     kind: `reuse_factor`, `strategy`, `pruning` or `weight_bits`. layer: empty for all layers. value: the reuse factor,
-    the strategy, the share of weights kept, the bits taken from every weight.
+    the strategy, the share kept of the weights that are not zero, the bits taken from every weight.
     """
 
     kind: str
@@ -66,8 +65,8 @@ class Advice:
 def advise(program: Program, found: Estimate, most: int = 8) -> list[Advice]:
     """Changes that bring the design inside, the fastest first; where none does, those that come nearest.
 
-    Pruning and fewer bits take the constants as evenly thinned or shortened: training decides whether the network
-    stands it.
+    Pruning takes the smallest of the network's own weights, fewer bits round them: training decides whether the
+    network stands it.
     """
     if found.fits or not multiplying_layers(program):
         return []
@@ -154,51 +153,13 @@ def _valid(program: Program, name: str, factor: int) -> int:
 
 
 def _pruned(program: Program, found: Estimate, kept: float) -> Advice:
-    def change(work: Work) -> Work:
-        return _with_constants(work, _thinned(work.constants, kept))
-
-    estimate = _again(program, found, change)
-    return Advice("pruning", "", kept, f"{1 - kept:.0%} of the weights that are not zero pruned", estimate)
+    estimate = _again(program, found, partial(pruned, kept=kept))
+    return Advice("pruning", "", kept, f"the smallest {1 - kept:.0%} of each layer's weights pruned", estimate)
 
 
 def _shortened(program: Program, found: Estimate, bits: int) -> Advice:
-    def change(work: Work) -> Work:
-        if work.constants is None:
-            return work
-        shorter = replace(work, weight_bits=max(work.weight_bits - bits, 2))
-        return _with_constants(shorter, _fewer_bits(work.constants, bits, work.weight_bits))
-
-    estimate = _again(program, found, change)
+    estimate = _again(program, found, partial(shortened, bits=bits))
     return Advice("weight_bits", "", bits, f"weights of {bits} bit{'s' * (bits > 1)} fewer in every layer", estimate)
-
-
-def _with_constants(work: Work, constants: ConstantMatrix | None) -> Work:
-    return work if constants is None else replace(work, constants=constants)
-
-
-def _thinned(matrix: ConstantMatrix | None, kept: float) -> ConstantMatrix | None:
-    if matrix is None:
-        return None
-    return replace(
-        matrix,
-        nonzero=floor(matrix.nonzero * kept),
-        power_of_two=floor(matrix.power_of_two * kept),
-        csd_digits=floor(matrix.csd_digits * kept),
-        multiplications={w: n * kept for w, n in matrix.multiplications.items()},
-        additions=matrix.additions * kept,
-    )
-
-
-def _fewer_bits(matrix: ConstantMatrix, bits: int, width: int) -> ConstantMatrix:
-    """A third of a digit falls with each bit; constants that become short are additions."""
-    share = max(1.0 - bits / max(width, 1), 0.2)
-    shorter = {w - bits: n for w, n in matrix.multiplications.items()}
-    kept = {w: n for w, n in shorter.items() if w > MULTIPLIER_DIGITS}
-    lost = sum(shorter.values()) - sum(kept.values())
-    return replace(
-        matrix, csd_digits=max(floor(matrix.csd_digits * share), matrix.nonzero), multiplications=kept,
-        additions=matrix.additions * share + lost,
-    )  # fmt: skip
 
 
 def _again(program: Program, found: Estimate, change: Change | None, **given: Any) -> Estimate:

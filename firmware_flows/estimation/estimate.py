@@ -19,7 +19,7 @@ from firmware_flows.estimation.result import Estimate, LayerEstimate, Quantity, 
 from firmware_flows.estimation.spreads import COVERAGE
 from firmware_flows.estimation.synthesis_ratios import LUT_PER_LOST_DSP
 from firmware_flows.estimation.work import Conditions, Cost, Kind, Multiplier, Strategy, Work
-from firmware_flows.program import Program
+from firmware_flows.program import Layer, Program
 from firmware_flows.targets import Target, find_target
 
 DEFAULT_CLOCK_MHZ = 200.0
@@ -72,8 +72,8 @@ def estimate(
     )  # fmt: skip
 
 
-Change = Callable[[Work], Work]
-"""What a network would be with other weights: applied to every layer with multipliers."""
+Change = Callable[[Layer], Layer]
+"""What a network would be with other weights (other_weights.py): applied to every layer with multipliers."""
 
 
 def changed(
@@ -96,12 +96,10 @@ def changed(
         dsp_available=place.device.dsp,
     )
     work = [
-        replace(
-            (change or _as_it_is)(w), reuse_factor=reuse.get(w.name, 1), strategy=strategies.get(w.name, w.strategy)
-        )
+        replace(w, reuse_factor=reuse.get(w.name, 1), strategy=strategies.get(w.name, w.strategy))
         if w.kind is Kind.PRODUCT
         else w
-        for w in _work(program, conditions.stream)
+        for w in _work(program, change, conditions.stream)
     ]
     found = calibration()
     outside = _outside(work, conditions, found, program)
@@ -113,18 +111,17 @@ def changed(
     return _answer(program.name, place, clock, work, conditions, kinds, found, outside, settings)
 
 
-def _as_it_is(work: Work) -> Work:
-    return work
-
-
 _WORK: WeakKeyDictionary[Program, dict[bool, list[Work]]] = WeakKeyDictionary()
 
 
-def _work(program: Program, stream: bool) -> list[Work]:
+def _work(program: Program, change: Change | None, stream: bool) -> list[Work]:
     """The layers as work with reuse 1; counting digits is most of the time, and advice asks many times."""
+    if change is not None:
+        names = multiplying_layers(program)
+        return work_of([change(x) if x.name in names else x for x in program.layers], stream)
     cached = _WORK.setdefault(program, {})
     if stream not in cached:
-        cached[stream] = work_of(program, {}, {}, stream)
+        cached[stream] = work_of(program.layers, stream)
     return cached[stream]
 
 

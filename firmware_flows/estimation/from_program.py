@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil, log2, prod
 
 import numpy as np
 
 from firmware_flows.estimation.constants import ConstantMatrix, from_weights, side_by_side
-from firmware_flows.estimation.work import Kind, Strategy, Work
+from firmware_flows.estimation.work import Kind, Work
 from firmware_flows.fixed_point import Overflow, Rounding
 from firmware_flows.program import Layer, Program
 
@@ -22,23 +22,14 @@ def multiplying_layers(program: Program) -> list[str]:
     return [x.name for x in program.layers if x.kind in MULTIPLYING_KINDS and "weight" in x.arrays]
 
 
-def work_of(
-    program: Program,
-    reuse: Mapping[str, int],
-    strategies: Mapping[str, Strategy],
-    stream: bool,
-) -> list[Work]:
-    """One piece of work for every layer that costs anything, in order."""
-    by_name = {layer.name: layer for layer in program.layers}
+def work_of(layers: Sequence[Layer], stream: bool) -> list[Work]:
+    """One piece of work for every layer of a Program, in order; products with reuse factor 1."""
+    by_name = {layer.name: layer for layer in layers}
     found = []
-    for layer in program.layers:
+    for layer in layers:
         sources = [by_name[name] for name in layer.inputs if name in by_name]
         handler = _HANDLERS[layer.kind] if known(layer) and layer.kind in _HANDLERS else _unmodelled(layer)
-        work = handler(layer, sources, stream)
-        if work.kind is Kind.PRODUCT:
-            strategy = strategies.get(layer.name, Strategy.LATENCY)
-            work = replace(work, reuse_factor=reuse.get(layer.name, 1), strategy=strategy)
-        found.append(work)
+        found.append(handler(layer, sources, stream))
     return found
 
 

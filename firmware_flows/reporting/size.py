@@ -159,8 +159,9 @@ def _advice(entry: Facts) -> list[Block]:
     )
     columns = ("", "change", "latency, cycles", "latency, ns", "interval", "LUT", "DSP", "then")
     source = (
-        f"{origin(entry)}; each row is the estimate of this design with that one change. Pruning and fewer bits are "
-        "taken as spread evenly over the weights: whether the network stands it, training must show"
+        f"{origin(entry)}; each row is the estimate of this design with that one change. Pruning leaves "
+        "out the smallest weights that are not zero, fewer bits rounds them: whether the network stands it, training "
+        "must show"
     )
     return [Text(said), Table(columns, rows, source, frozenset(range(2, 7)))]
 
