@@ -54,10 +54,11 @@ class Limit:
 
 @dataclass(frozen=True)
 class Found:
-    """A value, and where it comes from."""
+    """A value, and where it comes from; the upper end of its interval if it was estimated."""
 
     value: float
     source: str
+    upper: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ def budget_checks(program: Program, firmware: Firmware, settings: Mapping[str, A
             holds = found.value <= limit.value + 1e-9
             verb = "within" if holds else "exceeds"
             text = f"{label} {found.value:,.10g} ({found.source}) {verb} {limit.value:,.10g} ({limit.source})"
+            if holds and found.upper is not None and found.upper > limit.value + 1e-9:
+                text += "; the upper end exceeds it"
             checks.append(check(GROUP, label, holds, text))
     return checks
 
@@ -248,11 +251,9 @@ def _estimated(
         return place
     answer, found = estimate_of(program, firmware, place), {}
     for name in NAMES:
-        # logic synthesis moves multipliers that find no block into LUT: the HLS report counts what is wanted
-        stage = answer.hls if name == "dsp" and answer.hls is not None else answer.synthesis
-        quantity = getattr(stage, name)
+        quantity = answer.judged(name)
         field, whole, words = end
         interval = f"{ceil(quantity.low):,} to {floor(quantity.high):,}"
         value = whole(getattr(quantity, field))
-        found[name] = Found(value, f"{words} of the estimate {interval}, {answer.coverage:.0%}")
+        found[name] = Found(value, f"{words} of the estimate {interval}, {answer.coverage:.0%}", floor(quantity.high))
     return found

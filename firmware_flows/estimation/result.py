@@ -117,19 +117,28 @@ class Estimate:
             result[name] = Quantity(quantity.value / there, quantity.low / there, quantity.high / there)
         return result
 
-    def problems(self) -> tuple[str, ...]:
-        """What does not fit: the device, or the budget of the target. Empty where everything does.
+    def judged(self, name: str) -> Quantity:
+        """What is held against a limit: after logic synthesis, but DSP blocks as the HLS report counts them: logic
+        synthesis puts those that find no block into LUT."""
+        quantity: Quantity = getattr(self.hls or self.synthesis if name == "dsp" else self.synthesis, name)
+        return quantity
 
-        DSP blocks are counted as the HLS report counts them: logic synthesis puts what finds no block into LUT.
-        """
-        device, found = self.target.device, []
+    def problems(self) -> tuple[str, ...]:
+        """What does not fit: the device, or the budget of the target. Empty where everything does."""
+        device, budget, found = self.target.device, self.target.budget, []
         for name in COUNTED:
-            quantity = getattr(self.hls or self.synthesis if name == "dsp" else self.synthesis, name)
-            there = getattr(device, name)
-            if quantity.value > there:
-                times = f", {quantity.value / there:.0%}" if there else ""
-                found.append(f"{_LABELS[name]}: {quantity.value:,.0f} of {there:,} in {device.name}{times}")
-        budget = self.target.budget
+            value, there = self.judged(name).value, getattr(device, name)
+            if value > there:
+                times = f", {value / there:.0%}" if there else ""
+                found.append(f"{_LABELS[name]}: {value:,.0f} of {there:,} in {device.name}{times}")
+            if budget is not None and name in budget.counts:
+                if value > budget.counts[name]:
+                    found.append(f"{_LABELS[name]}: {value:,.0f} of {budget.counts[name]:,}, {budget.name}")
+            elif budget is not None and budget.share is not None:
+                share = value / max(device.region(name), 1)
+                if share > budget.share:
+                    text = f"{share:.0%} of a region of {device.name}, {budget.share:.0%} allowed"
+                    found.append(f"{_LABELS[name]}: {text}")
         if budget is not None:
             latency, interval = self.synthesis.latency.value, self.synthesis.interval.value
             allowed = self.latency_budget_cycles
@@ -138,11 +147,6 @@ class Estimate:
             wanted = self.interval_budget_cycles
             if wanted is not None and interval > wanted:
                 found.append(f"interval: {interval:.0f} cycles, {budget.name} brings an event every {wanted}")
-            if budget.share is not None:
-                for name, share_of in self.shares(of_region=True).items():
-                    if share_of.value > budget.share:
-                        share = f"{share_of.value:.0%} of a region of {device.name}"
-                        found.append(f"{_LABELS[name]}: {share}, {budget.share:.0%} allowed")
         return tuple(found)
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import floor
 from typing import Any
 
-from firmware_flows.estimation import Advice, Estimate, Quantity, advise, estimate
+from firmware_flows.estimation import Advice, Estimate, advise, estimate
 from firmware_flows.program import Program
 from firmware_flows.targets import RESOURCES, Budget, Target
 
@@ -24,6 +24,7 @@ def advice_facts(program: Program, answer: Estimate, wanted: Facts, settings: Fa
 
     answer: the estimate, `wanted`: section `budget` of the recipe, settings: of the estimate (strategy, reuse_factor,
     io, tool). Every proposal has `beyond`: the quantities of which the end that the check goes by is beyond its limit.
+    `compared`: the field of a quantity that the check goes by; `upper_beyond`: upper ends that are beyond their limit.
     """
     limits = _limits(answer, wanted)
     end = ENDS[wanted.get("estimate") or "high"]
@@ -34,7 +35,15 @@ def advice_facts(program: Program, answer: Estimate, wanted: Facts, settings: Fa
         tightened = _tightened(answer, limits, end)
         proposals = advise(program, estimate(program, target=tightened, clock_mhz=answer.clock_mhz, **settings))
     facts = [_facts(a, limits, end, by) for a in proposals]
-    return {"advice_by": by, "advice": sorted(facts, key=lambda a: not a["fits"])}
+    return {
+        "advice_by": by,
+        "advice": sorted(facts, key=lambda a: not a["fits"]),
+        "compared": end,
+        "upper_beyond": [
+            {"name": name, "high": answer.judged(name).high, "limit": limits[name]}
+            for name in _beyond(answer, limits, "high")
+        ],
+    }
 
 
 def _facts(proposal: Advice, limits: Mapping[str, float], end: str, by: str) -> dict[str, Any]:
@@ -53,15 +62,8 @@ def _limits(answer: Estimate, wanted: Facts) -> dict[str, float]:
     return {name: limit.value for name, limit in limits_of(answer.target, wanted, answer.clock_mhz)}
 
 
-def _judged(answer: Estimate, name: str) -> Quantity:
-    """What is held against a limit; DSP blocks as the HLS report counts them, see `Estimate.problems`."""
-    stage = answer.hls if name == "dsp" and answer.hls is not None else answer.synthesis
-    quantity: Quantity = getattr(stage, name)
-    return quantity
-
-
 def _beyond(answer: Estimate, limits: Mapping[str, float], end: str) -> list[str]:
-    return [name for name in QUANTITIES if name in limits and getattr(_judged(answer, name), end) > limits[name] + 1e-9]
+    return [name for name in QUANTITIES if name in limits and getattr(answer.judged(name), end) > limits[name] + 1e-9]
 
 
 def _tightened(answer: Estimate, limits: Mapping[str, float], end: str) -> Target:
@@ -70,7 +72,7 @@ def _tightened(answer: Estimate, limits: Mapping[str, float], end: str) -> Targe
     def limit(name: str) -> float | None:
         if name not in limits:
             return None
-        quantity = _judged(answer, name)
+        quantity = answer.judged(name)
         reached = getattr(quantity, end)
         return limits[name] * (quantity.value / reached if quantity.value and reached else 1.0)
 

@@ -11,7 +11,7 @@ from firmware_flows.estimation import Estimate, estimate
 from firmware_flows.program import Program
 from firmware_flows.reporting.advice import advice_facts
 from firmware_flows.reporting.size import NO_LATENCY_NS
-from firmware_flows.targets import Budget, Target, catalogue, find_target
+from firmware_flows.targets import RESOURCES, Budget, Target, catalogue, find_target
 
 Facts = Mapping[str, Any]
 
@@ -76,14 +76,20 @@ def place_of(target: str, clock_mhz: float, wanted: Facts) -> Target:
         latency_ns = wanted["latency_cycles"] * 1e3 / clock_mhz
     if wanted.get("interval_cycles"):
         interval_ns = wanted["interval_cycles"] * 1e3 / clock_mhz
+    counts = {name: int(wanted[name]) for name in RESOURCES if wanted.get(name) is not None}
     if named is not None:
-        own = replace(named, latency_ns=latency_ns or named.latency_ns, interval_ns=interval_ns or named.interval_ns)
+        own = replace(
+            named,
+            latency_ns=latency_ns or named.latency_ns,
+            interval_ns=interval_ns or named.interval_ns,
+            counts=counts,
+        )
         return replace(place, budget=own)
-    if latency_ns is None and interval_ns is None:
+    if latency_ns is None and interval_ns is None and not counts:
         return place
     text = "the recipe's budget"
     limit = NO_LATENCY_NS if latency_ns is None else latency_ns
-    return replace(place, budget=Budget(text, "", clock_mhz, limit, text, "the recipe", interval_ns))
+    return replace(place, budget=Budget(text, "", clock_mhz, limit, text, "the recipe", interval_ns, counts=counts))
 
 
 def _budgets(program: Program, place: Target, settings: Facts) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from firmware_flows.reporting.document import Section, Table
 from firmware_flows.reporting.metrics import FIRMWARE, REFERENCE, flatten
 from firmware_flows.reporting.numbers import decimal, estimated, metric, nanoseconds, number, percent
-from firmware_flows.reporting.size import NO_LATENCY_NS
+from firmware_flows.reporting.size import NO_LATENCY_NS, upper_ends
 
 Facts = Mapping[str, Any]
 Row = tuple[str, str, str]
@@ -85,6 +85,8 @@ def _estimate(entry: Facts) -> Iterator[Row]:
     largest = max(entry["shares"], key=lambda name: float(entry["shares"][name]["value"]))
     regions = f", {percent(entry['region_shares'][largest]['value'])} of a region" if device["regions"] > 1 else ""
     fits = "fits" if entry["fits"] else "DOES NOT FIT: " + "; ".join(entry["problems"])
+    if entry["fits"] and entry["upper_beyond"]:
+        fits = f"fits by the middle, not by the upper end: {upper_ends(entry)}"
     name = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18"}[largest]
     yield (
         f"{form}: largest share of {device['name']}",

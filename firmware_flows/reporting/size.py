@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from firmware_flows.reporting.document import Block, Image, Items, Section, Table, Text, Verdict
-from firmware_flows.reporting.numbers import decimal, estimated, estimated_share, nanoseconds, rounded
+from firmware_flows.reporting.numbers import decimal, estimated, estimated_share, nanoseconds, number, rounded
 
 Facts = Mapping[str, Any]
 
@@ -20,9 +20,15 @@ STAGES = {"hls": "the HLS report will say", "synthesis": "logic synthesis will l
 
 RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18"}
 
-_TIMES = {"latency": "latency", "interval": "interval"}
+QUANTITIES = {"latency": "latency", "interval": "interval", **RESOURCES}
 
 _ENDS = {"high": "upper end", "value": "middle", "low": "lower end"}
+
+_COMPARED = {
+    "high": ": what passes fits even where the estimate is too small",
+    "value": ", as the recipe asks: what passes may still turn out too large",
+    "low": ", as the recipe asks: what passes will probably turn out too large",
+}
 
 _STATUS = {"passed": "holds", "failed": "FAILS", "skipped": "not compared"}
 
@@ -88,9 +94,20 @@ def _verdict(entry: Facts, checks: Sequence[Facts]) -> Verdict:
     if entry["fits"] and failing:
         text = f"{place}, by the middle of every estimate, but not by what firmware-flows check goes by: {failing}."
         return Verdict(False, text, "MAY NOT FIT")
+    if entry["fits"] and not entry["upper_beyond"]:
+        return Verdict(True, f"{place}, by the upper end of every estimate.", "FITS")
     if entry["fits"]:
-        return Verdict(True, f"{place}, by the middle of every estimate.", "FITS")
+        asked = ", which is what the recipe compares" if entry["compared"] == "value" else ""
+        text = f"{place}, by the middle of every estimate{asked}. The upper end exceeds the limit: {upper_ends(entry)}."
+        return Verdict(True, text, "FITS")
     return Verdict(False, f"{place}, by the middle of the estimate: {'; '.join(entry['problems'])}.", "DOES NOT FIT")
+
+
+def upper_ends(entry: Facts) -> str:
+    """Those beyond their limits."""
+    return ", ".join(
+        f"{QUANTITIES[q['name']]} {rounded(q['high'])} of {number(q['limit'])}" for q in entry["upper_beyond"]
+    )
 
 
 def _totals(entry: Facts) -> Table:
@@ -126,10 +143,11 @@ def _checks(entry: Facts, checks: Sequence[Facts]) -> list[Block]:
     if budget:
         allowed = [f"{budget['latency_ns']:g} ns"] if budget["latency_ns"] < NO_LATENCY_NS else []
         allowed += [f"an event every {budget['interval_ns']:g} ns"] if budget["interval_ns"] else []
-        said = f"Against {budget['name']} ({budget['description']}): {', '.join(allowed)}."
+        named = f" ({budget['description']})" if budget["board"] else ""
+        said = f"Against {budget['name']}{named}{': ' if allowed else ''}{', '.join(allowed)}."
     source = (
-        "firmware-flows check: a measured number where there is one, else the end of the estimate's interval "
-        "that the recipe names (upper unless it says otherwise): what passes fits even where the estimate is too small"
+        f"firmware-flows check: a measured number where there is one, else the {_ENDS[entry['compared']]} of the "
+        f"estimate{_COMPARED[entry['compared']]}"
     ) + (f". Budget: {budget['source']}" if budget else "")
     return [Text(said), Table(("", "", "what was compared"), rows, source)]
 
@@ -170,7 +188,7 @@ def _then(proposal: Facts) -> str:
     """What a proposal comes to: by the middle, and by the end that the check goes by."""
     if proposal["problems"]:
         return "; ".join(proposal["problems"])
-    beyond = ", ".join({**_TIMES, **RESOURCES}[name] for name in proposal["beyond"])
+    beyond = ", ".join(QUANTITIES[name] for name in proposal["beyond"])
     if not beyond:
         return "fits, and passes the check"
     return f"{'fits, but is ' if proposal['fits'] else ''}beyond the limit by the end that the check takes: {beyond}"

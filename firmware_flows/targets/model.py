@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor
 from typing import Any
@@ -80,7 +81,10 @@ class Board:
 
 @dataclass(frozen=True)
 class Budget:
-    """What one network may take: latency, time between events, share of one region (None: nothing is laid down)."""
+    """What one network may take: latency, time between events, share of one region (None: nothing is laid down).
+
+    `counts`: resources of which it allows a number, whatever the share.
+    """
 
     name: str
     board: str
@@ -90,6 +94,7 @@ class Budget:
     source: str
     interval_ns: float | None = None
     share: float | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def latency_cycles(self) -> int:
@@ -114,6 +119,7 @@ class Budget:
             "interval_ns": self.interval_ns,
             "interval_cycles": self.interval_cycles,
             "share": self.share,
+            "counts": dict(self.counts),
             "description": self.description,
             "source": self.source,
         }

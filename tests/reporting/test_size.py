@@ -144,7 +144,7 @@ def test_a_design_whose_upper_end_exceeds_the_budget_may_not_fit(facts: dict[str
     assert [c["name"] for c in checks[0]["checks"] if c["status"] == "failed"] == ["LUT"]
     document: dict[str, Any] = {**facts, "estimates": estimate_facts(jets, recipe), "budget": checks}
     text = section(to_markdown(arrange(document)), "Size and speed")
-    assert "**MAY NOT FIT**: xcvu13p, by the middle of every estimate, but not by" in text
+    assert "**MAY NOT FIT**: xcvu13p and the recipe's budget, by the middle of every estimate, but not by" in text
     assert "| LUT | FAILS |" in text
     assert "What would make it pass firmware-flows check, by the upper end of the estimate" in text
     entry = document["estimates"][0]
@@ -154,9 +154,48 @@ def test_a_design_whose_upper_end_exceeds_the_budget_may_not_fit(facts: dict[str
     assert all(a["lut"]["high"] <= recipe["budget"]["lut"] for a in inside)
     assert all(a["beyond"] == [] for a in inside)
     assert "passes the check with" in to_markdown(arrange(document))
-    # What the recipe asks for by the middle is not judged by the end.
-    middle = {"hls": HLS, "budget": {**recipe["budget"], "estimate": "middle"}}
-    assert estimate_facts(jets, middle)[0]["advice"] == []
+
+
+def test_what_the_recipe_compares_by_the_middle_fits_and_the_report_says_that_the_end_exceeds(
+    facts: dict[str, Any], jets: Program
+) -> None:
+    from firmware_flows.flow.evaluation import budget_facts
+
+    found = ff.estimate(jets, target="xcvu13p-2", clock_mhz=200).synthesis.lut
+    limit = round((found.value + found.high) / 2)
+    recipe = {"hls": HLS, "budget": {"lut": limit, "estimate": "middle"}}
+    entry, checks = estimate_facts(jets, recipe)[0], budget_facts(jets, recipe, None, None)
+    assert all(c["status"] != "failed" for c in checks[0]["checks"])
+    assert entry["advice"] == []
+    report = to_markdown(arrange({**facts, "estimates": [entry], "budget": checks}))
+    text = section(report, "Size and speed")
+    assert (
+        "**FITS**: xcvu13p and the recipe's budget, by the middle of every estimate, which is what the recipe" in text
+    )
+    exceeds = f"LUT {rounded(found.high)} of {limit:,}"
+    assert f"The upper end exceeds the limit: {exceeds}." in text
+    assert "; the upper end exceeds it |" in text
+    assert f"fits by the middle, not by the upper end: {exceeds}" in section(report, "At a glance")
+    # One that even the upper end fits says so.
+    roomy = {"hls": HLS, "budget": {"lut": round(found.high) + 1}}
+    text = to_markdown(arrange({**facts, "estimates": estimate_facts(jets, roomy)}))
+    assert "by the upper end of every estimate." in text
+    assert "the upper end exceeds" not in text
+
+
+@pytest.mark.parametrize(("lut", "fits"), [(1_000_000, True), (10_000, False)])
+def test_the_recipes_own_count_stands_in_place_of_the_share_of_its_named_budget(lut: int, fits: bool) -> None:
+    from firmware_flows.flow.evaluation import budget_facts
+
+    program = dense_network([30, 100, 100], bits=8)
+    budget = {"name": "jet-features", "latency_cycles": 99, "lut": lut, "estimate": "middle"}
+    recipe = {"hls": {**HLS, "clock_mhz": 360.0}, "budget": budget}
+    assert not estimate_facts(program, {**recipe, "budget": {"name": "jet-features"}})[0]["fits"]
+    entry = estimate_facts(program, recipe)[0]
+    failed = [c["name"] for c in budget_facts(program, recipe, None, None)[0]["checks"] if c["status"] == "failed"]
+    # The report's verdict and the check are of one mind.
+    assert (entry["fits"], failed) == (fits, [] if fits else ["LUT"])
+    assert entry["problems"] == [] or entry["problems"][0].endswith(" of 10,000, jet-features")
 
 
 def test_the_drawing_has_a_bar_for_every_layer_and_resource(jets: Program) -> None:
