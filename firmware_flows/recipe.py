@@ -29,6 +29,15 @@ OPTIONAL_SECTIONS = frozenset({"rtl", "synthesize"})
 FLOAT_REFERENCE = "float_reference"
 """Key of `training:` that is the flow's and not the trainer's: whether a float network is trained too."""
 
+_WORDS = {
+    "dict_type": "wanted a section of keys and values",
+    "model_type": "wanted a section of keys and values",
+    "model_attributes_type": "wanted a section of keys and values",
+    "tuple_type": "wanted a list in brackets, [...]",
+    "list_type": "wanted a list in brackets, [...]",
+}
+"""What YAML's reader sees, for pydantic's names of Python's types."""
+
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -186,7 +195,9 @@ def _problems(
         Problem(keys, document.line(keys), values[keys], " or ".join(dict.fromkeys(texts)))
         for keys, texts in reasons.items()
     ]
-    return sorted(found, key=lambda problem: problem.line or 0)
+    # A list is too short to pydantic when its only entry is wrong: the entry's line says it.
+    inner = {keys[:-1] for keys in reasons if keys and isinstance(keys[-1], int)}
+    return sorted((p for p in found if p.keys not in inner), key=lambda problem: problem.line or 0)
 
 
 def _reason(entry: Mapping[str, Any], schema: type[BaseModel], also: tuple[str, ...]) -> str:
@@ -200,7 +211,10 @@ def _reason(entry: Mapping[str, Any], schema: type[BaseModel], also: tuple[str, 
     message = str(entry["msg"]).removeprefix("Value error, ")
     message = re.sub(r"^Input should be ", "wanted ", message)
     message = message[0].lower() + message[1:] if message[:2] != message[:2].upper() else message
-    text = f"{message}, not {reprlib.repr(value)}"
+    message = _WORDS.get(kind, message)
+    # A whole section says nothing beside the sentence, nor does a value that the sentence has already.
+    known = isinstance(value, dict) or (kind == "value_error" and repr(value) in message)
+    text = message if known else f"{message}, not {reprlib.repr(value)}"
     if kind in ("literal_error", "enum") and isinstance(value, str):
         near = nearest(value, re.findall(r"'([^']*)'", str(entry.get("ctx", {}).get("expected", ""))))
         text += f"; {near}" if near.startswith("did you mean") else ""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    field_validator,
+    model_validator,
+)
 
 from firmware_flows.errors import nearest
 from firmware_flows.fixed_point import FixedPoint
@@ -73,6 +82,14 @@ class RtlSettings(Section):
     timeout: float = Field(default=3600.0, gt=0.0, description="seconds that a single call of a simulator may take")
 
 
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
 class SynthesisSettings(Section):
     """How the RTL is synthesised. The section may be left out: then it is not."""
 
@@ -81,8 +98,12 @@ class SynthesisSettings(Section):
         min_length=1,
         description="one after another; auto: by the target, a vendor's tool where it is here, else an open one",
     )
-    family: str | None = Field(default=None, description="of yosys: xc7, xcu or xcup; absent: that of the target")
-    device: str | None = Field(default=None, description="of nextpnr; absent: the smallest ECP5 that fits")
+    family: Annotated[Literal["xc7", "xcu", "xcup"] | None, BeforeValidator(_lower)] = Field(
+        default=None, description="of yosys; absent: that of the target"
+    )
+    device: Annotated[Literal["LFE5U-25F", "LFE5U-45F", "LFE5U-85F"] | None, BeforeValidator(_upper)] = Field(
+        default=None, description="of nextpnr; absent: the smallest ECP5 that fits"
+    )
     timeout: float = Field(default=3600.0, gt=0.0, description="seconds that a single call of a tool may take")
 
 
@@ -140,10 +161,10 @@ class RecipeSettings(Section):
     synthesize: SynthesisSettings | None = Field(default=None, description="synthesis of the RTL; absent: none is made")
     verification: VerificationSettings = Field(default=VerificationSettings(), description="the comparison")
     budget: BudgetSettings = Field(default=BudgetSettings(), description="what the firmware may take")
-    floors: dict[str, float] = Field(
+    floors: dict[str, FiniteFloat] = Field(
         default_factory=dict, description="smallest accepted metric, e.g. bit-accurate.accuracy: 0.6"
     )
-    max_loss: dict[str, float] = Field(
+    max_loss: dict[str, FiniteFloat] = Field(
         default_factory=dict, description="largest accepted loss of a metric, float reference minus bit-accurate"
     )
 

@@ -106,7 +106,27 @@ def test_a_float_reference_is_the_default_where_the_source_has_one(write, tmp_pa
         ("events: 50", "events: 50\n  events: 60", "line 6: key 'events' is given twice (first on line 5)"),
         ("events: 50", "events: [50", "not valid YAML"),
         ("events: 50", "events: 50\n  ? [1]\n  : 2", "a key must be a word or a number"),
-        ("data:\n  events: 50", "data: 5", "line 4: data: wanted a valid dictionary, not 5"),
+        ("data:\n  events: 50", "data: 5", "line 4: data: wanted a section of keys and values, not 5"),
+        ("clock_mhz: 240", "clock_mhz: 240\nrtl: true", "line 13: rtl: wanted a section of keys and values, not True"),
+        (
+            "clock_mhz: 240",
+            "clock_mhz: 240\nrtl:\nsynthesize: {tools: yosys}",
+            "synthesize.tools: wanted a list in brackets, [...], not 'yosys'",
+        ),
+        (
+            "clock_mhz: 240",
+            "clock_mhz: 240\nrtl:\nsynthesize: {tools: [yosis]}",
+            "line 14: synthesize.tools.0: wanted 'auto', 'yosys', 'nextpnr', 'vivado', 'quartus' or 'vitis', "
+            "not 'yosis'; did you mean 'yosys'?",
+        ),
+        (
+            "clock_mhz: 240",
+            "clock_mhz: 240\nrtl:\nsynthesize: {family: xcuq}",
+            "line 14: synthesize.family: wanted 'xc7'",
+        ),
+        ("clock_mhz: 240", "clock_mhz: 240\nrtl:\nsynthesize: {device: LFE5U-12F}", "did you mean 'LFE5U-25F'?"),
+        ("clock_mhz: 240", "clock_mhz: 240\nsynthesize:", "synthesize needs RTL: add the section rtl"),
+        ("accuracy: 0.5", "accuracy: .nan", "line 14: floors.bit-accurate.accuracy: wanted a finite number, not nan"),
     ],
 )
 def test_each_mistake_is_one_clear_sentence(write, old: str, new: str, expected: str) -> None:
