@@ -13,9 +13,22 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from firmware_flows.flow.observer import Observer, Silent
+
+NARROW = 80
+"""Columns of a terminal below which a step has no bar, but its numbers."""
 
 PLAIN_INTERVAL = 10.0
 """Seconds between two lines where the output is no terminal."""
@@ -55,15 +68,26 @@ def watching(quiet: bool = False) -> Iterator[Observer]:
 @contextmanager
 def bars(console: Console) -> Iterator[Observer]:
     """Bars on this console."""
-    columns = (
+    columns: list[ProgressColumn] = [
         TextColumn("  {task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        _Time(),
         TextColumn("[dim]{task.fields[note]}[/dim]"),
-    )
+    ]
+    if console.width < NARROW:  # the numbers are what must be left
+        columns = [columns[0], *columns[2:4]]
     with Progress(*columns, console=console, transient=True) as progress:
         yield Bars(progress)
+
+
+class _Time(TimeRemainingColumn):
+    """The time that is left; where that is not known, as in a step that is one call of a compiler, the time so far."""
+
+    def render(self, task: Task) -> Text:
+        if task.completed or not task.elapsed:
+            return super().render(task)
+        return Text(f"{task.elapsed:.0f} s", style="progress.elapsed")
 
 
 class Bars:

@@ -39,6 +39,24 @@ def test_bars_on_a_terminal_take_text_as_it_is() -> None:
     assert "shape [3] is [red]kept[/red]" in stream.getvalue()
 
 
+def test_a_narrow_terminal_keeps_the_numbers_and_a_step_of_one_call_shows_its_seconds() -> None:
+    import io
+    import time
+
+    from rich.console import Console
+
+    stream = io.StringIO()
+    shown = Console(file=stream, force_terminal=True, width=60, highlight=False, color_system=None)
+    with console.bars(shown) as observer:
+        observer.progress("training the quantized network, epochs", 100, 2000, "loss 0.3781, val_loss 0.2086")
+        time.sleep(0.3)
+        observer.progress("compiling the C++ of the HLS project", 0, 1)
+        time.sleep(0.7)
+    text = stream.getvalue()
+    assert "training the quantized network, epochs  100/2000" in text
+    assert "compiling the C++ of the HLS project 0/1 1 s" in text
+
+
 def test_nothing_is_shown_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with console.watching(quiet=True) as observer:
         observer.stage_started("data", "missing")
