@@ -89,9 +89,9 @@ def from_bytes(content: bytes, path: str | Path = "program") -> Program:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = {name: archive.read(name) for name in archive.namelist()}
-        header = json.loads(parts.pop("header.json"))
+        header = json.loads(parts.pop("header.json", b"null"))
         if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise ProgramFileError(path, "is not a firmware-flows program", damaged)
+            raise ProgramFileError(path, "is not a firmware-flows program", "Make one with `firmware-flows convert`")
         if header["version"] > VERSION:
             raise ProgramFileError(
                 path,

@@ -155,6 +155,14 @@ def test_a_newer_version_is_named(content: bytes) -> None:
         from_bytes(newer, "x.ffp")
 
 
+def test_another_archive_is_not_called_damaged() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:  # as a .keras file is
+        archive.writestr("config.json", "{}")
+    with pytest.raises(ProgramFileError, match=r"net.keras: is not a firmware-flows program. Make one with .*convert"):
+        from_bytes(stream.getvalue(), "net.keras")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

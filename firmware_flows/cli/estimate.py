@@ -48,7 +48,7 @@ def estimate(
 
     \b
     Examples:
-        firmware-flows estimate runs/jet_tagger_fast/program.ffp --target X2O
+        firmware-flows estimate runs/jet-tagger-fast/program.ffp --target X2O
         firmware-flows estimate program.ffp --target omtf-phase1 --reuse-factor 4 --reuse-factor dense_1=8
     """
     from firmware_flows.estimation import advise

@@ -13,7 +13,7 @@ import click
 from firmware_flows.cli.console import say, say_json, watching
 from firmware_flows.cli.options import is_recipe, refuse
 from firmware_flows.environment import require
-from firmware_flows.errors import CheckFailedError
+from firmware_flows.errors import CheckFailedError, InputError
 from firmware_flows.files import hash_file, write_text
 
 _SOURCE = click.argument("source", metavar="RECIPE|RUN_DIR|PROGRAM", type=click.Path(path_type=Path))
@@ -113,6 +113,8 @@ def _bundle_source(source: Path, run_dir: Path | None, observer: Any, options: d
     elif source.suffix.lower() == ".ffp":
         with tempfile.TemporaryDirectory(prefix="firmware-flows-") as directory:
             yield from_program(*_forms(source, Path(directory), observer, **options))
+    elif not source.exists():
+        raise InputError(f"{source} does not exist")
     else:
         raise click.UsageError(f"{source} is not a recipe (.yaml), a run directory or a Program (.ffp)")
 
@@ -203,6 +205,8 @@ def check(
         gate = _check_recipe(subject, run_dir, update, as_json)
         if gate is None:
             return
+    elif subject.suffix.lower() == ".ffp":
+        raise click.UsageError(f"{subject} is a Program: name its recipe (.yaml) or a bundle (directory or .tar.gz)")
     else:
         refuse(context, ("update", "run_dir"), "is for recipes: a bundle is never changed, write it again")
         gate = check_bundle(subject, lock=lock, compile_benches=not no_compile)

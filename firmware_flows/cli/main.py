@@ -30,7 +30,8 @@ class _InOrder(click.Group):
 @click.group(
     cls=_InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 passed; 1 a check failed; 2 wrong usage or input; 3 a required tool is missing.",
+    epilog="Exit codes: 0 passed; 1 a check failed; 2 wrong usage or input; 3 a required tool is missing; "
+    f"{INTERRUPTED} interrupted.",
 )
 @click.version_option(firmware_flows.__version__, prog_name="firmware-flows")
 @click.option("--debug", is_flag=True, help="Show the whole stack trace of an error.")

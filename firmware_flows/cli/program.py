@@ -18,7 +18,7 @@ def show(program: Path, layers: bool, as_json: bool) -> None:
 
     \b
     Example:
-        firmware-flows show runs/jet_tagger_fast/program.ffp
+        firmware-flows show runs/jet-tagger-fast/program.ffp
     """
     from firmware_flows.serialization import load_program
 

@@ -96,6 +96,9 @@ def convert(context: click.Context, /, **given: Any) -> None:
         firmware-flows convert tagger.keras -o tagger.ffp --hls tagger_hls
         firmware-flows convert float.h5 -o tagger.ffp --quantize 8 --calibration x.npy
     """
+    if given["hls"] is None and not is_recipe(given["source"]):
+        of_hls = ("backend", "target", "clock_mhz", "io", "strategy", "reuse_factor")
+        refuse(context, of_hls, "is of the HLS project: name its directory with --hls")
     _either(context, single_files.convert, "is for network files; with a recipe, write it there", **given)
 
 

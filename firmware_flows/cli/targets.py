@@ -72,11 +72,11 @@ def _list(known: Any) -> None:
         note = "" if d.seen_in_a_report else "  (data sheet, from memory)" if ours else f"  ({d.source})"
         say(f"{d.name:<12} {d.lut:>10,} {d.ff:>10,} {d.dsp:>7,} {d.bram18:>7,} {d.uram:>6,} {d.regions:>8}{note}")
     say("")
-    say(f"{'board':<18} {'device':<11} {'MHz':<10} description")
+    say(f"{'board':<18} {'device':<12} {'MHz':<10} description")
     for b in known.boards.values():
         number = f"{b.devices} x " if b.devices > 1 else ""
         clocks = "/".join(f"{c:g}" for c in b.clocks_mhz) or "-"
-        say(f"{b.name:<18} {number + b.device:<11} {clocks:<10} {b.description}")
+        say(f"{b.name:<18} {number + b.device:<12} {clocks:<10} {b.description}")
     say("")
     say(f"{'budget':<18} {'board':<9} {'MHz':>5} {'ns':>6} {'cycles':>7} {'interval':>9} {'share':>6}  description")
     for u in known.budgets.values():

@@ -93,6 +93,6 @@ def metric_checks(checks: list[dict[str, Any]]) -> Iterator[Check]:
 
 def _drift(program: Program, path: Path) -> list[Check]:
     if not path.exists():
-        text = f"{path.name} is missing: write it with `firmware-flows check --update` and commit it"
+        text = f"{path.name} is missing: write it with `firmware-flows check RECIPE --update` and commit it"
         return [check("drift", "lock file", False, text)]
     return drift(program, read_lock(path))

@@ -102,7 +102,7 @@ def read_lock(path: Path) -> Lock:
     except ValueError as error:
         raise LockError(
             f"{path} is no lock file ({error}): take it from version control, or renew it with "
-            "`firmware-flows check --update`"
+            "`firmware-flows check RECIPE --update`"
         ) from None
     return document
 

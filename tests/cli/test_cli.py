@@ -79,6 +79,9 @@ def test_commands_are_listed_in_the_order_of_use(capsys: Captured) -> None:
         (["convert", "x.onnx", "-o", "x.ffp"], "x.onnx is not a network"),
         (["convert", "none.keras"], "none.keras does not exist"),
         (["verify", "none.ffp", "--run-dir", "x"], "--run-dir is for recipes"),
+        (["convert", "none.keras", "-o", "x.ffp", "--clock-mhz", "100"], "--clock-mhz is of the HLS project: name its"),
+        (["handoff", "none", "-o", "bundle"], "none does not exist"),
+        (["check", "net.ffp"], "net.ffp is a Program: name its recipe (.yaml) or a bundle"),
         (["models", "copy", "jet_taggr"], "there is no reference recipe 'jet_taggr'"),
     ],
 )

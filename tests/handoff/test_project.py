@@ -114,7 +114,8 @@ def test_a_started_project_runs_and_its_gate_fails_on_all_that_it_is_for(project
     code, _, errors = net("check")
     assert code == 1
     assert errors == [
-        "A check failed: drift: net.lock.json is missing: write it with `firmware-flows check --update` and commit it"
+        "A check failed: drift: net.lock.json is missing: write it with `firmware-flows check RECIPE --update` "
+        "and commit it"
     ]
     code, out, _ = net("check", "--update")
     assert code == 0
