@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import floor
 from typing import Any
 
 from firmware_flows.reporting.document import Block, Image, Items, Section, Table, Text, Verdict
@@ -106,7 +107,7 @@ def _verdict(entry: Facts, checks: Sequence[Facts]) -> Verdict:
 def upper_ends(entry: Facts) -> str:
     """Those beyond their limits."""
     return ", ".join(
-        f"{QUANTITIES[q['name']]} {rounded(q['high'])} of {number(q['limit'])}" for q in entry["upper_beyond"]
+        f"{QUANTITIES[q['name']]} {rounded(floor(q['high']))} of {number(q['limit'])}" for q in entry["upper_beyond"]
     )
 
 

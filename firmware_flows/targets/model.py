@@ -29,9 +29,9 @@ class Device:
     given: tuple[tuple[str, int], ...] = ()
 
     @property
-    def seen_in_a_report(self) -> bool:
-        """Whether the numbers were read from a tool's report; those of data sheets were written from memory of them."""
-        return " report" in self.source
+    def from_memory(self) -> bool:
+        """Whether some of the numbers were found in no report or document, as the source then says."""
+        return "from memory" in self.source
 
     def region(self, resource: str) -> int:
         """What one super logic region has of a resource."""
@@ -48,7 +48,7 @@ class Device:
             "region": {name: self.region(name) for name in RESOURCES},
             "given": dict(self.given),
             "source": self.source,
-            "seen_in_a_report": self.seen_in_a_report,
+            "from_memory": self.from_memory,
         }
 
 

@@ -181,3 +181,12 @@ def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
     assert target.budget is not None
     assert (target.device.bram18, target.budget.latency_cycles, target.budget.interval_cycles) == (300, 24, 6)
     assert device_of("xcmy1-fbga-1", path).name == "my-fpga"
+
+
+def test_what_is_from_memory_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not device_of("xcvu13p").from_memory
+    assert device_of("xcvp1802").from_memory
+    assert run(["targets"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    assert "from memory" in lines["xcvp1802"]
+    assert "from memory" not in lines["xcvu13p"]
