@@ -63,9 +63,13 @@ def targets(name: str | None, files: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _list(known: Any) -> None:
+    from firmware_flows.targets import catalogue
+
+    ours = catalogue().devices.values()
     say(f"{'device':<12} {'LUT':>10} {'FF':>10} {'DSP':>7} {'BRAM18':>7} {'URAM':>6} {'regions':>8}")
     for d in known.devices.values():
-        note = "  (in part from memory of the data sheet)" if d.from_memory else ""
+        note = "" if d in ours else f"  ({d.source})"
+        note = "  (in part from memory of the data sheet)" if d.from_memory else note
         say(f"{d.name:<12} {d.lut:>10,} {d.ff:>10,} {d.dsp:>7,} {d.bram18:>7,} {d.uram:>6,} {d.regions:>8}{note}")
     say("")
     say(f"{'board':<18} {'device':<12} {'MHz':<10} description")
