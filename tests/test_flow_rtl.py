@@ -80,6 +80,18 @@ def test_a_section_that_is_only_named_has_its_defaults(tmp_path: Path) -> None:
     assert [s.name for s in status(recipe, tmp_path / "run")][2:4] == ["convert", "rtl"]
 
 
+@pytest.mark.parametrize("tool", ["yosys", "nextpnr", "auto"])
+def test_vhdl_for_a_tool_that_reads_verilog_is_refused_before_the_run(
+    tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")  # where `auto` finds no vendor's tool
+    recipe = written(tmp_path, f"rtl: {{language: vhdl, simulate: false}}\nsynthesize: {{tools: [{tool}]}}\n")
+    log = Log()
+    with pytest.raises(FirmwareFlowsError, match=r"rtl.language = 'vhdl' is not valid: (yosys|nextpnr) reads Verilog"):
+        run_flow(recipe, tmp_path / "run", observer=log)
+    assert log.done == []
+
+
 @pytest.mark.parametrize("wrong", ["language: vhd", "clock_mhz: 0", "timeout: 0", "latency: 3"])
 def test_a_wrong_key_or_value_is_named(wrong: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=f"rtl.{wrong.split(':')[0]}"):

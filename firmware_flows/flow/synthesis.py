@@ -56,13 +56,19 @@ _CAPABILITIES = {"yosys": ("synthesis",), "nextpnr": ("synthesis", "place and ro
 
 
 def _capabilities(recipe: Recipe) -> tuple[str, ...]:
-    """Of the open tools; whether a vendor's is here is seen when it is called."""
-    from firmware_flows.flow.rtl import settings_of
-    from firmware_flows.synthesis import choose_tool
+    """Of the open tools; whether a vendor's is here is seen when it is called.
 
-    needed: dict[str, None] = {}
+    Raises SynthesisSettingsError for VHDL, which they do not read: before the run, not after its training.
+    """
+    from firmware_flows.flow.rtl import settings_of
+    from firmware_flows.synthesis import SynthesisSettingsError, choose_tool
+
+    rtl, needed = settings_of(recipe), dict[str, None]()
     for tool in _settings(recipe).tools:
-        chosen = choose_tool(str(settings_of(recipe).target)) if tool == "auto" else tool
+        chosen = choose_tool(str(rtl.target)) if tool == "auto" else tool
+        if chosen in _CAPABILITIES and rtl.language != "verilog":
+            remedy = f"{chosen} reads Verilog: write `language: verilog` in the section rtl, or name a vendor's tool"
+            raise SynthesisSettingsError("rtl.language", rtl.language, remedy)
         needed.update(dict.fromkeys(_CAPABILITIES.get(chosen, ())))
     return tuple(needed)
 
