@@ -7,6 +7,7 @@ import pytest
 
 from firmware_flows.errors import FirmwareFlowsError, MissingToolError
 from firmware_flows.flow import runner
+from firmware_flows.flow.evaluation import headline
 from firmware_flows.flow.observer import Silent
 from firmware_flows.flow.stage import Outcome, Run, Stage
 from firmware_flows.recipe import Recipe, load_recipe
@@ -215,3 +216,11 @@ def test_a_source_that_changes_its_data_has_its_data_made_again(recipe, tmp_path
     assert _run(load_recipe(path), tmp_path, last="data")[0] == []
     (tmp_path / "numpy_source.py").write_text(source + "# changed\n")
     assert _run(load_recipe(path), tmp_path, last="data")[0] == ["data: outdated"]
+
+
+def test_the_headline_is_the_accuracy_and_of_a_regression_what_its_recipe_limits() -> None:
+    forms = {"quantized": {"accuracy": 0.75}, "bit-accurate": {"accuracy": 0.7}}
+    assert headline(forms, []) == ["accuracy: quantized 0.7500, bit-accurate 0.7000"]
+    checks = [{"check": "bit-accurate resolution_kept", "value": 1.0202, "at_least": 0.97, "passed": True}]
+    assert headline({"bit-accurate": {"resolution": 54.3}}, checks) == ["bit-accurate resolution_kept 1.02"]
+    assert headline({"bit-accurate": {}}, []) == []

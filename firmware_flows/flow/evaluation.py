@@ -74,17 +74,22 @@ def _perform(run: Run) -> Outcome:
     write_text(directory / "report.md", to_markdown(document))
     write_text(directory / "report.html", to_html(document, directory))
     run.observer.progress("writing the report", 1, 1)
+    return Outcome(
+        outputs=(*REPORTS, PLOTS),
+        summary="; ".join([*headline(metrics, checks), str(directory / "report.html")]),
+        results={"metrics": metrics, "checks": checks},
+        failures=failed,
+    )
+
+
+def headline(metrics: dict[str, dict[str, Any]], checks: list[dict[str, Any]]) -> list[str]:
+    """How well the forms do, in a line: accuracies; of a regression, which has none, what its recipe limits."""
     shown = [
         f"{form} {metrics[form]['accuracy']:.4f}"
         for form in FORMS
         if isinstance(metrics.get(form, {}).get("accuracy"), float)
     ]
-    return Outcome(
-        outputs=(*REPORTS, PLOTS),
-        summary=("accuracy: " + ", ".join(shown) + "; " if shown else "") + str(directory / "report.html"),
-        results={"metrics": metrics, "checks": checks},
-        failures=failed,
-    )
+    return ["accuracy: " + ", ".join(shown)] if shown else [f"{c['check']} {c['value']:.4g}" for c in checks]
 
 
 def _costs_plots(estimates: list[dict[str, Any]], plots: Path) -> dict[str, str]:
