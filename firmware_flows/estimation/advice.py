@@ -88,8 +88,16 @@ def _nearness(proposal: Advice) -> tuple[float, float]:
 
 def _proposals(program: Program, found: Estimate) -> Iterator[Advice | None]:
     """The least change of each kind that fits; where none of a kind does, its largest."""
+    present = set(found.settings["strategy"].values())
+    if present != {"rtl"}:  # which is unrolled, whatever the settings of an HLS project
+        yield from _laid_out_otherwise(program, found, present)
+    yield _least(_pruned(program, found, kept) for kept in KEPT)
+    yield _least(_shortened(program, found, bits) for bits in range(1, FEWER_BITS + 1))
+
+
+def _laid_out_otherwise(program: Program, found: Estimate, present: set[str]) -> Iterator[Advice | None]:
+    """Reuse factors and strategies of an HLS project."""
     names = multiplying_layers(program)
-    present = dict(found.settings["strategy"])
     reuse = dict(found.settings["reuse_factor"])
     for strategy in ("latency", "resource"):
         yield _least(
@@ -103,13 +111,11 @@ def _proposals(program: Program, found: Estimate) -> Iterator[Advice | None]:
             yield _least(
                 _one_layer(program, found, largest.name, strategy, f) for f in REUSE_STEPS if f > largest.reuse_factor
             )
-    if set(present.values()) != {"distributed_arithmetic"} and set(present.values()) != {"rtl"}:
+    if present != {"distributed_arithmetic"}:
         estimate = _again(program, found, None, strategy="distributed_arithmetic", reuse_factor=1)
         yield Advice(
             "strategy", "", "distributed_arithmetic", "distributed arithmetic: adders for all constants", estimate
         )
-    yield _least(_pruned(program, found, kept) for kept in KEPT)
-    yield _least(_shortened(program, found, bits) for bits in range(1, FEWER_BITS + 1))
 
 
 def _least(tries: Iterator[Advice]) -> Advice | None:

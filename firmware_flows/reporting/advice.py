@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 from firmware_flows.estimation import Advice, Estimate, advise, estimate
@@ -15,6 +15,9 @@ Facts = Mapping[str, Any]
 
 ENDS = {"high": "high", "middle": "value", "low": "low"}
 """`budget.estimate` of a recipe -> the field of an estimated quantity."""
+
+WHOLE: Mapping[str, Callable[[float], int]] = {"high": floor, "value": round, "low": ceil}
+"""Field of a quantity -> the whole number that it stands for, as in `budgets.ENDS`."""
 
 QUANTITIES = ("latency", "interval", *RESOURCES)
 
@@ -63,7 +66,9 @@ def _limits(answer: Estimate, wanted: Facts) -> dict[str, float]:
 
 
 def _beyond(answer: Estimate, limits: Mapping[str, float], end: str) -> list[str]:
-    return [name for name in QUANTITIES if name in limits and getattr(answer.judged(name), end) > limits[name] + 1e-9]
+    """Quantities whose end is beyond its limit, as the whole number that `firmware-flows check` takes it for."""
+    whole = WHOLE[end]
+    return [n for n in QUANTITIES if n in limits and whole(getattr(answer.judged(n), end)) > limits[n] + 1e-9]
 
 
 def _tightened(answer: Estimate, limits: Mapping[str, float], end: str) -> Target:

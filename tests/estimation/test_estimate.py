@@ -314,3 +314,11 @@ def test_delays_of_our_rtl_are_those_that_its_generator_takes(technology: str, p
 
     assert NANOSECONDS[technology] == delays.delay_model(part).nanoseconds_per_unit
     assert OVERHEAD_NS == delays.OVERHEAD_NS
+
+
+def test_rtl_has_no_reuse_factor_to_advise() -> None:
+    program = dense_network([30, 40, 10], bits=8)
+    found = estimate(program, target="xc7z007s", clock_mhz=200, strategy="rtl")
+    assert not found.fits
+    assert {a.kind for a in advise(program, found)} <= {"pruning", "weight_bits"}
+    assert {a.estimate.strategy for a in advise(program, found)} == {"rtl"}

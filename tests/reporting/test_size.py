@@ -212,3 +212,12 @@ def test_estimates_are_not_changed_by_being_shown(facts: dict[str, Any], jets: P
     before = copy.deepcopy(entries)
     arrange({**facts, "estimates": entries})
     assert entries == before
+
+
+def test_ends_are_compared_as_the_check_compares_them(jets: Program) -> None:
+    """As whole numbers: an upper end of 20.4 cycles is within 20."""
+    high = ff.estimate(jets, target="xcvu13p-2", clock_mhz=200).synthesis.latency.high
+    assert high != int(high)
+    for cycles, beyond in ((int(high), []), (int(high) - 1, ["latency"])):
+        entry = estimate_facts(jets, {"hls": HLS, "budget": {"latency_cycles": cycles}})[0]
+        assert [q["name"] for q in entry["upper_beyond"]] == beyond
