@@ -181,3 +181,5 @@ def test_the_reference_recipes_are_valid(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.settings.description
     assert recipe.settings.floors
+    # a part as the vendors' tools name it: device, package, speed grade
+    assert recipe.hls.target == "xcvu13p-flga2577-2-e"
