@@ -138,6 +138,7 @@ def _facts(
     hls = records["convert"].results["hls"]
     rtl = records["rtl"].results["rtl"] if "rtl" in records else None
     synthesis = records["synthesize"].results if "synthesize" in records else None
+    budget = budget_facts(program, recipe.to_dict(), rtl, synthesis)
     return {
         "format": 1,
         "recipe": {
@@ -163,8 +164,8 @@ def _facts(
         "hls": {"csim": recipe.hls.csim, **hls},
         "rtl": rtl,
         "synthesis": synthesis,
-        "estimates": plain(estimate_facts(program, recipe.to_dict(), hls["reuse_factor"])),
-        "budget": budget_facts(program, recipe.to_dict(), rtl, synthesis),
+        "estimates": plain(estimate_facts(program, recipe.to_dict(), hls["reuse_factor"], budget)),
+        "budget": budget,
         "published": _published(run),
         "data": records["data"].results,
         "training": {

@@ -22,18 +22,21 @@ WHOLE: Mapping[str, Callable[[float], int]] = {"high": floor, "value": round, "l
 QUANTITIES = ("latency", "interval", *RESOURCES)
 
 
-def advice_facts(program: Program, answer: Estimate, wanted: Facts, settings: Facts) -> dict[str, Any]:
+def advice_facts(
+    program: Program, answer: Estimate, wanted: Facts, settings: Facts, passed: bool = False
+) -> dict[str, Any]:
     """`advice`, and `advice_by`: "value" where the middle of the estimate does not fit, else the end that does not.
 
     answer: the estimate, `wanted`: section `budget` of the recipe, settings: of the estimate (strategy, reuse_factor,
-    io, tool). Every proposal has `beyond`: the quantities of which the end that the check goes by is beyond its limit.
-    `compared`: the field of a quantity that the check goes by; `upper_beyond`: upper ends that are beyond their limit.
+    io, tool), passed: the check passes, by measured numbers where the estimate would not. Every proposal has `beyond`:
+    the quantities of which the end that the check goes by is beyond its limit. `compared`: the field of a quantity that
+    the check goes by; `upper_beyond`: upper ends that are beyond their limit.
     """
     limits = _limits(answer, wanted)
     end = ENDS[wanted.get("estimate") or "high"]
     by = "value"
     proposals = advise(program, answer)
-    if answer.fits and _beyond(answer, limits, end):
+    if answer.fits and not passed and _beyond(answer, limits, end):
         by = end
         tightened = _tightened(answer, limits, end)
         proposals = advise(program, estimate(program, target=tightened, clock_mhz=answer.clock_mhz, **settings))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,11 +19,14 @@ TOOLS = {"Vitis": "vitis_hls", "Vivado": "vivado_hls"}
 """hls4ml's back end -> the tool that the estimator knows; for the others it answers as for Vitis HLS, and says so."""
 
 
-def estimate_facts(program: Program, recipe: Facts, reuse_factor: Any = None) -> list[dict[str, Any]]:
+def estimate_facts(
+    program: Program, recipe: Facts, reuse_factor: Any = None, budget: Sequence[Facts] = ()
+) -> list[dict[str, Any]]:
     """One entry for the HLS project, one for the RTL where there is some; JSON values.
 
     recipe: as `Recipe.to_dict` gives it. reuse_factor: as the written project has them, where it differs from the
-    recipe's. An entry has the facts of `Estimate`, `form`, `budgets` and `advice`; or `form` and `refused`, the reason
+    recipe's. budget: what `firmware-flows check` finds, by form: where it passes by measured numbers, no advice is
+    needed. An entry has the facts of `Estimate`, `form`, `budgets` and `advice`; or `form` and `refused`, the reason
     why there is no estimate (a part that no target describes, for example).
     """
     hls, rtl = recipe["hls"], recipe.get("rtl")
@@ -35,19 +38,20 @@ def estimate_facts(program: Program, recipe: Facts, reuse_factor: Any = None) ->
         "tool": TOOLS.get(backend, TOOLS["Vitis"]),
     }
     wanted = recipe.get("budget") or {}
-    found = [_entry("hls", program, str(hls["target"]), float(hls["clock_mhz"]), wanted, settings)]
+    passed = {b["form"] for b in budget if all(c["status"] != "failed" for c in b["checks"])}
+    found = [_entry("hls", program, str(hls["target"]), float(hls["clock_mhz"]), wanted, settings, "hls" in passed)]
     if backend not in TOOLS:
         found[0].setdefault("remarks", []).append(
             f"The project is for {backend}; the estimator knows Vivado HLS and Vitis HLS, and answers as for Vitis."
         )
     if rtl is not None:
         target, clock = rtl.get("target") or hls["target"], rtl.get("clock_mhz") or hls["clock_mhz"]
-        found.append(_entry("rtl", program, str(target), float(clock), wanted, {"strategy": "rtl"}))
+        found.append(_entry("rtl", program, str(target), float(clock), wanted, {"strategy": "rtl"}, "rtl" in passed))
     return found
 
 
 def _entry(
-    form: str, program: Program, target: str, clock_mhz: float, wanted: Facts, settings: Facts
+    form: str, program: Program, target: str, clock_mhz: float, wanted: Facts, settings: Facts, passed: bool
 ) -> dict[str, Any]:
     try:
         place = place_of(target, clock_mhz, wanted)
@@ -63,7 +67,7 @@ def _entry(
         "target": target,
         "widened": answer.widened,
         "budgets": budgets,
-        **advice_facts(program, answer, wanted, settings),
+        **advice_facts(program, answer, wanted, settings, passed),
     }
 
 

@@ -154,6 +154,9 @@ def test_a_design_whose_upper_end_exceeds_the_budget_may_not_fit(facts: dict[str
     assert all(a["lut"]["high"] <= recipe["budget"]["lut"] for a in inside)
     assert all(a["beyond"] == [] for a in inside)
     assert "passes the check with" in to_markdown(arrange(document))
+    # Where the check passes, by a measured number, nothing is advised.
+    passing = [{"form": "hls", "checks": [{"status": "passed"}]}]
+    assert estimate_facts(jets, recipe, None, passing)[0]["advice"] == []
 
 
 def test_what_the_recipe_compares_by_the_middle_fits_and_the_report_says_that_the_end_exceeds(
