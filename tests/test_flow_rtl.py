@@ -122,7 +122,7 @@ def test_the_stage_runs_once_is_compared_and_reported(tmp_path: Path) -> None:
     assert forms["RTL"]["differing"] == 0
     report = (run / "report.md").read_text()
     cycles = facts["measured"]["latency_cycles"]
-    assert f"{cycles} clock cycles, {cycles * 4:.1f} ns at the clock wanted" in report
+    assert f"{cycles} cycles, {cycles * 4:.1f} ns at the clock wanted" in report
     assert "measured in simulation (Verilator" in report
     assert "estimated (alkaid" in report
 

@@ -22,6 +22,7 @@ from firmware_flows.reporting.costs_plot import costs_svg
 from firmware_flows.reporting.estimates import estimate_facts
 from firmware_flows.reporting.metrics import check_metrics, failures, plain
 from firmware_flows.reporting.network import network_facts, port_facts
+from firmware_flows.reporting.size import beyond_budget
 from firmware_flows.reporting.types_plot import types_svg
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _perform(run: Run) -> Outcome:
     run.observer.progress("writing the report", 1, 1)
     return Outcome(
         outputs=(*REPORTS, PLOTS),
-        summary="; ".join([*headline(metrics, checks), str(directory / "report.html")]),
+        summary="; ".join([*headline(metrics, checks), *_exceeded(facts["budget"]), str(directory / "report.html")]),
         results={"metrics": metrics, "checks": checks},
         failures=failed,
     )
@@ -92,6 +93,11 @@ def headline(metrics: dict[str, dict[str, Any]], checks: list[dict[str, Any]]) -
     return ["accuracy: " + ", ".join(shown)] if shown else [f"{c['check']} {c['value']:.4g}" for c in checks]
 
 
+def _exceeded(budget: list[dict[str, Any]]) -> list[str]:
+    names = beyond_budget(budget)
+    return [f"over the budget: {', '.join(names)} (see `firmware-flows check`)"] if names else []
+
+
 def _costs_plots(estimates: list[dict[str, Any]], plots: Path) -> dict[str, str]:
     """Draw what every layer costs, by form; names relative to the report."""
     names = {}
@@ -104,15 +110,16 @@ def _costs_plots(estimates: list[dict[str, Any]], plots: Path) -> dict[str, str]
 
 
 def budget_facts(program: Program, recipe: dict[str, Any], rtl: Any, synthesis: Any) -> list[dict[str, Any]]:
-    """For every form, what `firmware-flows check` finds of its budget; JSON values."""
-    # The gate runs the flow, so it is imported late.
+    """For every form, what `firmware-flows check` finds of its budget; JSON values. `judged`: it goes by that form."""
+    # Imports the estimator, which an emulation alone does not need.
     from firmware_flows.budgets import budget_checks, firmware_of
 
+    judged = firmware_of(recipe, rtl, synthesis).form
     found = []
     for form in ("hls", "rtl") if recipe.get("rtl") is not None else ("hls",):
         settings = {**(recipe.get("budget") or {}), "form": form}
         checks = budget_checks(program, firmware_of({**recipe, "budget": settings}, rtl, synthesis), settings)
-        found.append({"form": form, "checks": [asdict(c) for c in checks]})
+        found.append({"form": form, "judged": form == judged, "checks": [asdict(c) for c in checks]})
     return found
 
 

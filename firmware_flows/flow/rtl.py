@@ -9,6 +9,7 @@ from firmware_flows.flow.observer import Observer
 from firmware_flows.flow.stage import RTL, Outcome, Run, Stage
 from firmware_flows.recipe import Recipe
 from firmware_flows.recipe_schema import RtlSettings
+from firmware_flows.reporting.numbers import cycles_of
 
 if TYPE_CHECKING:
     from firmware_flows.rtl import Design
@@ -113,9 +114,9 @@ def summary_of(facts: dict[str, Any]) -> str:
     cost = f"about {estimated['lut']:,.0f} LUT, {estimated['register_bits']:,} flip-flops {estimated['source']}"
     if measured is None:
         cycles = facts["stated"]["latency_cycles"]
-        return f"{facts['language']}, {cycles} clock cycles as the generator states, not simulated; {cost}"
+        return f"{facts['language']}, {cycles_of(cycles)} as the generator states, not simulated; {cost}"
     return (
-        f"{facts['language']}, latency {measured['latency_cycles']} clock cycles = {measured['latency_ns']:.1f} ns at "
+        f"{facts['language']}, latency {cycles_of(measured['latency_cycles'])} = {measured['latency_ns']:.1f} ns at "
         f"{facts['clock_mhz']:g} MHz, interval {measured['initiation_interval']}, {measured['source']}; {cost}"
     )
 

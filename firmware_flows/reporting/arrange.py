@@ -8,12 +8,13 @@ from typing import Any
 from firmware_flows.reporting.document import Block, Document, Image, Items, Section, Table, Text, Verdict
 from firmware_flows.reporting.glance import glance
 from firmware_flows.reporting.metrics import FIRMWARE, REFERENCE, flatten
-from firmware_flows.reporting.numbers import bounds, metric, signed
+from firmware_flows.reporting.numbers import bounds, cycles_of, metric, signed
 from firmware_flows.reporting.resources import resources
-from firmware_flows.reporting.size import size
+from firmware_flows.reporting.size import beyond_budget, size
 
 Facts = Mapping[str, Any]
 
+HELD = "every check of this run holds."
 PROVEN = "the Program; ranges proven by interval analysis with the actual weights"
 
 
@@ -21,7 +22,9 @@ def arrange(facts: Facts) -> Document:
     """The document of a report; `facts` is the content of report.json."""
     recipe = facts["recipe"]
     failures = facts["failures"]
-    verdict = Verdict(not failures, "; ".join(failures) if failures else "every check of this run holds.")
+    exceeded = ", ".join(beyond_budget(facts.get("budget", ())))
+    held = f"every check of this run holds, but not what the recipe allows: {exceeded}." if exceeded else HELD
+    verdict = Verdict(not failures, "; ".join(failures) if failures else held)
     estimates = facts.get("estimates", ())
     sections = [
         glance(facts),
@@ -269,13 +272,13 @@ def _rtl(rtl: Facts | None) -> Section | None:
         ("clock wanted", f"{rtl['clock_mhz']:g} MHz", "settings of the recipe"),
     ]
     if measured is None:
-        cycles = f"{stated['latency_cycles']} clock cycles"
+        cycles = cycles_of(stated["latency_cycles"])
         rows.append(("latency", cycles, f"stated by {stated['source']}; not simulated (rtl.simulate: false)"))
     else:
-        latency = f"{measured['latency_cycles']} clock cycles, {measured['latency_ns']:.1f} ns at the clock wanted"
+        latency = f"{cycles_of(measured['latency_cycles'])}, {measured['latency_ns']:.1f} ns at the clock wanted"
         rows += [
             ("latency", latency, measured["source"]),
-            ("initiation interval", f"{measured['initiation_interval']} clock cycles", measured["source"]),
+            ("initiation interval", cycles_of(measured["initiation_interval"]), measured["source"]),
         ]
     rows += [
         ("LUT", f"about {estimated['lut']:,.0f}", estimated["source"]),

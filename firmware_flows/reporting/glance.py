@@ -7,8 +7,8 @@ from typing import Any
 
 from firmware_flows.reporting.document import Section, Table
 from firmware_flows.reporting.metrics import FIRMWARE, REFERENCE, flatten
-from firmware_flows.reporting.numbers import decimal, estimated, metric, nanoseconds, number, percent
-from firmware_flows.reporting.size import NO_LATENCY_NS, upper_ends
+from firmware_flows.reporting.numbers import cycles_of, decimal, estimated, metric, nanoseconds, number, percent
+from firmware_flows.reporting.size import NO_LATENCY_NS, beyond_budget, upper_ends
 
 Facts = Mapping[str, Any]
 Row = tuple[str, str, str]
@@ -21,6 +21,7 @@ def glance(facts: Facts) -> Section | None:
     rows = [
         *_bits(facts.get("verification")),
         *_metrics(facts.get("metrics")),
+        *_budget(facts.get("budget", ())),
         *_simulated(facts.get("rtl")),
         *_synthesised(facts.get("synthesis")),
         *(row for entry in facts.get("estimates", ()) for row in _estimate(entry)),
@@ -59,6 +60,18 @@ def _metrics(metrics: Facts | None) -> Iterator[Row]:
                 yield (f"{form} accuracy", metric(accuracy), source)
 
 
+def _budget(budget: Sequence[Facts]) -> Iterator[Row]:
+    for b in budget:
+        if b["judged"]:
+            names = beyond_budget(budget)
+            said = f"EXCEEDED: {', '.join(names)}" if names else "holds"
+            yield (
+                f"{_FORMS[b['form']]}: what the recipe allows",
+                said,
+                "firmware-flows check; quantity by quantity below",
+            )
+
+
 def _estimate(entry: Facts) -> Iterator[Row]:
     form = _FORMS[entry["form"]]
     if "refused" in entry:
@@ -81,7 +94,7 @@ def _estimate(entry: Facts) -> Iterator[Row]:
     if budget and budget["interval_ns"]:
         cycles = max(int(budget["interval_ns"] * clock / 1e3 + 1e-3), 1)
         every = f"; {budget['name']} brings an event every {cycles}"
-    yield (f"{form}: initiation interval", f"{_cycles(stage['interval']['value'])}{every}", source)
+    yield (f"{form}: initiation interval", f"{cycles_of(stage['interval']['value'])}{every}", source)
     largest = max(entry["shares"], key=lambda name: float(entry["shares"][name]["value"]))
     regions = f", {percent(entry['region_shares'][largest]['value'])} of a region" if device["regions"] > 1 else ""
     fits = "fits" if entry["fits"] else "DOES NOT FIT: " + "; ".join(entry["problems"])
@@ -99,21 +112,17 @@ def _estimate(entry: Facts) -> Iterator[Row]:
         word = word if best["fits"] else "comes nearest with"
         yield (
             f"{form}: {word}",
-            f"{best['text']}: {_cycles(best['latency']['value'])} = {best['latency_ns']:.0f} ns, "
+            f"{best['text']}: {cycles_of(best['latency']['value'])} = {best['latency_ns']:.0f} ns, "
             f"interval {best['interval']['value']:.0f}",
             "estimated with that change",
         )
-
-
-def _cycles(count: float) -> str:
-    return f"{count:.0f} cycle{'' if round(count) == 1 else 's'}"
 
 
 def _simulated(rtl: Facts | None) -> Iterator[Row]:
     if rtl and rtl["measured"]:
         measured = rtl["measured"]
         cycles, ns = measured["latency_cycles"], decimal(measured["latency_ns"])
-        text = f"{cycles} cycles = {ns} ns at {rtl['clock_mhz']:g} MHz, interval {measured['initiation_interval']}"
+        text = f"{cycles_of(cycles)} = {ns} ns at {rtl['clock_mhz']:g} MHz, interval {measured['initiation_interval']}"
         yield ("RTL: latency", text, measured["source"])
 
 

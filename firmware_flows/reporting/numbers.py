@@ -107,3 +107,8 @@ def estimated_share(quantity: Facts) -> str:
 def _bracketed(value: str, low: str, high: str) -> str:
     """An interval without width is left out."""
     return value if low == value == high else f"{value} [{low}, {high}]"
+
+
+def cycles_of(count: float) -> str:
+    """A number of clock cycles."""
+    return f"{count:.0f} cycle{'' if round(count) == 1 else 's'}"

@@ -135,6 +135,11 @@ def _totals(entry: Facts) -> Table:
     return Table(tuple(columns), tuple(rows), source, frozenset(range(1, len(columns))))
 
 
+def beyond_budget(budget: Sequence[Facts]) -> list[str]:
+    """The quantities by which `firmware-flows check` would fail the form that it judges."""
+    return [c["name"] for b in budget if b["judged"] for c in b["checks"] if c["status"] == "failed"]
+
+
 def _checks(entry: Facts, checks: Sequence[Facts]) -> list[Block]:
     if not checks:
         return []

@@ -143,7 +143,10 @@ def test_a_design_whose_upper_end_exceeds_the_budget_may_not_fit(facts: dict[str
     checks = budget_facts(jets, recipe, None, None)
     assert [c["name"] for c in checks[0]["checks"] if c["status"] == "failed"] == ["LUT"]
     document: dict[str, Any] = {**facts, "estimates": estimate_facts(jets, recipe), "budget": checks}
-    text = section(to_markdown(arrange(document)), "Size and speed")
+    report = to_markdown(arrange(document))
+    assert "every check of this run holds, but not what the recipe allows: LUT." in report.split("##")[0]
+    assert "| HLS project: what the recipe allows | EXCEEDED: LUT |" in section(report, "At a glance")
+    text = section(report, "Size and speed")
     assert "**MAY NOT FIT**: xcvu13p and the recipe's budget, by the middle of every estimate, but not by" in text
     assert "| LUT | FAILS |" in text
     assert "What would make it pass firmware-flows check, by the upper end of the estimate" in text
@@ -171,6 +174,8 @@ def test_what_the_recipe_compares_by_the_middle_fits_and_the_report_says_that_th
     assert all(c["status"] != "failed" for c in checks[0]["checks"])
     assert entry["advice"] == []
     report = to_markdown(arrange({**facts, "estimates": [entry], "budget": checks}))
+    assert "every check of this run holds." in report.split("##")[0]
+    assert "| HLS project: what the recipe allows | holds |" in section(report, "At a glance")
     text = section(report, "Size and speed")
     assert (
         "**FITS**: xcvu13p and the recipe's budget, by the middle of every estimate, which is what the recipe" in text

@@ -47,7 +47,8 @@ def _bits(port: InterfacePort) -> str:
 def _cycles(stated: Stated, period: float) -> str:
     if stated.value is None:
         return stated.source
-    return f"{stated.value:g} cycles, {stated.value * period:.4g} ns ({stated.source})"
+    plural = "" if stated.value == 1 else "s"
+    return f"{stated.value:g} cycle{plural}, {stated.value * period:.4g} ns ({stated.source})"
 
 
 def _elements(port: InterfacePort) -> list[str]:
