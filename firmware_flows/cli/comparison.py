@@ -26,8 +26,7 @@ def compare_runs(first: Path, second: Path, directory: Path, *, as_json: bool) -
         return
     if document.verdict is not None:
         say(f"{document.verdict.said}: {document.verdict.text}")
-    changed = [m for m in facts["metrics"] if m["difference"]]
-    differing = (
-        f"{len(changed)} metrics, {len(facts['types'])} types and ranges, {len(facts['settings'])} settings differ"
-    )
-    say(f"{differing}: {directory / f'{NAME}.html'}")
+    both = [m for m in facts["metrics"] if m["difference"] is not None]
+    others = f"{len(facts['types'])} types and ranges, {len(facts['settings'])} settings differ"
+    metrics = f"{sum(m['difference'] != 0 for m in both)} of {len(both)} metrics, " if both else "no metric in common; "
+    say(f"{metrics}{others}: {directory / f'{NAME}.html'}")

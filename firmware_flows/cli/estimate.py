@@ -10,9 +10,7 @@ import click
 from firmware_flows.cli.console import say, say_json
 
 if TYPE_CHECKING:
-    from firmware_flows.estimation import Advice, Estimate, Quantity
-
-STAGES = {"hls": "HLS report", "synthesis": "after logic synthesis"}
+    from firmware_flows.estimation import Advice
 
 
 @click.command(short_help="Estimate latency and resources of a Program before synthesis.")
@@ -53,6 +51,7 @@ def estimate(
     """
     from firmware_flows.estimation import advise
     from firmware_flows.estimation import estimate as answer
+    from firmware_flows.estimation.text import to_text
     from firmware_flows.serialization import load_program
 
     loaded = load_program(program)
@@ -70,7 +69,9 @@ def estimate(
     if as_json:
         say_json({**found.facts(), "advice": [a.facts() for a in advice]})
     else:
-        _say(found, advice, layers)
+        say(to_text(found, layers))
+        if advice and not found.fits:
+            _say_advice(advice)
     return 1 if check and not found.fits else 0
 
 
@@ -88,46 +89,7 @@ def _reuse(given: tuple[str, ...], names: list[str]) -> int | dict[str, int]:
     return {**dict.fromkeys(names, common), **special} if special else common
 
 
-def _say(found: Estimate, advice: list[Advice], layers: bool) -> None:
-    device = found.target.device
-    say(
-        f"{found.program} for {found.target.name} ({device.name}), {found.clock_mhz:g} MHz, "
-        f"{found.strategy}, io {found.io}"
-    )
-    say(f"estimated; the true value lies in the brackets in {found.coverage:.0%} of the cases")
-    for reason in found.outside:
-        say(f"  outside the calibrated domain: {reason}")
-    for stage in found.stages:
-        say(STAGES[stage.name])
-        say(f"  latency {_q(stage.latency)} cycles = {1000 * stage.latency.value / found.clock_mhz:.0f} ns")
-        say(f"  interval {_q(stage.interval)} cycles")
-        for label, name in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18")):
-            quantity, there = getattr(stage, name), max(getattr(device, name), 1)
-            region = f", {quantity.value / max(device.region(name), 1):.1%} of a region" if device.regions > 1 else ""
-            say(f"  {label:<7} {_q(quantity)}  {quantity.value / there:.1%} of the device{region}")
-    if layers:
-        say(
-            f"{'layer':<28} {'kind':<14} {'reuse':>5} {'cycles':>6} "
-            f"{'LUT':>9} {'FF':>9} {'DSP':>7} {'BRAM18':>6}  (HLS)"
-        )
-        for x in found.layers:
-            h = x.hls
-            reuse = str(x.reuse_factor) if x.strategy else ""
-            say(
-                f"{x.name:<28} {x.kind:<14} {reuse:>5} {x.latency:>6.0f} {h['lut']:>9,.0f} {h['ff']:>9,.0f} "
-                f"{h['dsp']:>7,.0f} {h['bram18']:>6,.0f}"
-            )
-    for remark in found.remarks:
-        say(remark)
-    problems = found.problems()
-    if not problems:
-        say("fits, by the middle values of the intervals")
-        return
-    say("does not fit, by the middle values of the intervals:")
-    for problem in problems:
-        say(f"  {problem}")
-    if not advice:
-        return
+def _say_advice(advice: list[Advice]) -> None:
     say("what would:" if advice[0].fits else "nothing tried makes it fit; nearest:")
     for proposal in advice:
         s = proposal.estimate.synthesis
@@ -136,10 +98,6 @@ def _say(found: Estimate, advice: list[Advice], layers: bool) -> None:
             f"interval {s.interval.value:.0f}, {s.lut.value:,.0f} LUT, {s.dsp.value:,.0f} DSP"
             + ("" if not proposal.estimate.outside else "  (outside the calibrated domain)")
         )
-
-
-def _q(quantity: Quantity) -> str:
-    return f"{quantity.value:,.0f} [{quantity.low:,.0f}, {quantity.high:,.0f}]"
 
 
 COMMANDS: tuple[click.Command, ...] = (estimate,)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from firmware_flows.estimation.text import to_text
 from firmware_flows.targets import Target
 
 COUNTED = ("lut", "ff", "dsp", "bram18")
@@ -91,6 +92,9 @@ class Estimate:
     widened: float = 1.0
     remarks: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return to_text(self)
 
     @property
     def hls(self) -> Stage | None:

@@ -234,6 +234,16 @@ def test_outside_the_domain_it_says_so_and_widens(jets: Program) -> None:
     assert any("io_stream" in r for r in estimate(jets, clock_mhz=200, io="stream").outside)
 
 
+def test_as_text_it_says_totals_layers_and_whether_it_fits(jets: Program) -> None:
+    found = estimate(jets, target="xcvu13p", clock_mhz=200)
+    lines = str(found).splitlines()
+    assert lines[0].startswith(f"{found.program} for xcvu13p (xcvu13p), 200 MHz, latency")
+    latency = found.synthesis.latency
+    assert f"  latency {latency.value:.0f} [{latency.low:.0f}, {latency.high:.0f}] cycles" in str(found)
+    assert {line.split()[0] for line in lines} >= {layer.name for layer in found.layers}
+    assert lines[-1] == "fits, by the middle values of the intervals"
+
+
 def test_more_multipliers_than_blocks_spill_into_lut() -> None:
     wide = dense_network([32, 32], bits=14)
     found = estimate(wide, target="xc7z020", clock_mhz=100)
