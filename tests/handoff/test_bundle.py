@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from firmware_flows.errors import InputError
 from firmware_flows.fixed_point import FixedPoint
 from firmware_flows.handoff.archive import extract_archive, write_archive
 from firmware_flows.handoff.bundle import from_program, read_manifest, write_bundle
+from firmware_flows.handoff.bundle.copies import copy_project
+from firmware_flows.handoff.golden import golden_vectors
 from firmware_flows.handoff.patterns import channels_to_events, read_apx, read_empv1, read_empv2
 from firmware_flows.program import Program
 
@@ -260,6 +263,24 @@ def test_equal_inputs_give_equal_bytes(small_program: Program, pristine: Path, t
     )
     for path in (p for p in again.rglob("*") if p.is_file()):
         assert str(tmp_path).encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("backend", ["Vitis", "oneAPI"])
+def test_the_stamp_that_hls4ml_draws_leaves_no_trace(
+    backend: str, small_program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of digits alone, which YAML quotes (every 43rd is), and one of digits and letters."""
+    contents = []
+    for stamp in ("12345678", "0ab1cdef"):
+        monkeypatch.setattr(uuid, "uuid4", lambda drawn=stamp: f"00000000-0000-4000-8000-0000{drawn}")
+        project = ff.hls.write_project(small_program, tmp_path / stamp, backend=backend)
+        assert stamp in (project.directory / "hls4ml_config.yml").read_text()
+        copy = tmp_path / f"copy {stamp}"
+        copy_project(project, copy, golden_vectors(small_program, random_events=1))
+        contents.append({p.relative_to(copy): p.read_bytes() for p in copy.rglob("*") if p.is_file()})
+    one, other = contents
+    assert {str(name) for name in one.keys() | other.keys() if one.get(name) != other.get(name)} == set()
+    assert not any(b"12345678" in content for content in one.values())
 
 
 def test_the_manifest_names_every_file_and_what_it_was_made_from(pristine: Path, small_program: Program) -> None:

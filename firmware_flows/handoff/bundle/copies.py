@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _BUILT = re.compile(r".*_prj|simulation/.*\.so|.*\.o|.*\.log")
 """What compilers and vendors' tools leave in a project."""
 
+_STAMPED = ("*.sh", "CMakeLists.txt", "src/*.cpp")
+"""Files in which hls4ml writes its stamp."""
+
 
 def copy_project(project: Project, directory: Path, golden: Golden) -> None:
     """The project, with the golden vectors where hls4ml's own test bench reads them."""
@@ -33,16 +36,14 @@ def copy_project(project: Project, directory: Path, golden: Golden) -> None:
 
 
 def _settle(directory: Path, stamp: str) -> None:
-    """hls4ml writes where the project lay, and a stamp drawn at random, which only names a library."""
+    """hls4ml writes where the project lay, and a stamp drawn at random, which only names a library and a C++ class."""
     path = directory / "hls4ml_config.yml"
-    settings = {**yaml.safe_load(path.read_text(encoding="utf-8")), "OutputDir": "."}
-    text = yaml.safe_dump(settings, sort_keys=True)
-    path.write_text(text, encoding="utf-8")
-    drawn = re.search(r"^Stamp: '?([0-9a-f]{8})'?$", text, re.MULTILINE)
-    for file in sorted(p for p in directory.iterdir() if p.is_file() and drawn is not None):
-        content = file.read_bytes()
-        if drawn is not None and drawn[1].encode() in content and file.suffix != ".ffp":
-            file.write_bytes(content.replace(drawn[1].encode(), stamp.encode()))
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # YAML quotes a stamp that is all digits: the text is made from the values, not edited
+    path.write_text(yaml.safe_dump({**settings, "OutputDir": ".", "Stamp": stamp}, sort_keys=True), encoding="utf-8")
+    drawn = re.compile(rf"(?<![0-9a-f]){settings['Stamp']}(?![0-9a-f])")
+    for file in sorted(p for pattern in _STAMPED for p in directory.glob(pattern)):
+        file.write_text(drawn.sub(stamp, file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def copy_design(design: Design, directory: Path) -> None:
