@@ -1,7 +1,6 @@
 """For all tests."""
 
 import os
-import sys
 
 import pytest
 from hypothesis import settings
@@ -14,8 +13,11 @@ settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")
 
 
-@pytest.fixture(autouse=True)
-def keras_names_start_anew() -> None:
-    """Keras numbers the layers that have no name; the files that ran before must not decide the number."""
-    if "keras" in sys.modules:
-        sys.modules["keras"].utils.clear_session(free_memory=False)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Neither the numbers in names that Keras makes up nor its first weights depend on the tests that ran before."""
+    if item.get_closest_marker("keras") is not None:
+        import keras
+
+        keras.utils.clear_session(free_memory=False)
+        keras.utils.set_random_seed(1)

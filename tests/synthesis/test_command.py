@@ -60,9 +60,11 @@ def test_a_request_to_end_ends_the_tool_too(number: signal.Signals, tmp_path: Pa
     design = write(tmp_path / "design").directory
     (tmp_path / "vivado").write_text(f"#!/bin/sh\nsleep 100 &\necho $! > {tmp_path}/child\nwait\n")
     (tmp_path / "vivado").chmod(0o755)
+    # under nohup it would begin with SIGHUP ignored, and rightly go on
+    program = f"import signal; signal.signal({number}, signal.SIG_DFL); "
+    program += "from firmware_flows.cli.main import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", "from firmware_flows.cli.main import main; main()", "synthesize", str(design),
-         "--tool", "vivado"],
+        [sys.executable, "-c", program, "synthesize", str(design), "--tool", "vivado"],
         cwd=Path(__file__).parents[2], env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
