@@ -154,6 +154,7 @@ def _device(place: Target | str, firmware: Firmware) -> Iterator[Check]:
 def limits_of(place: Target | str, wanted: Mapping[str, Any], clock_mhz: float) -> Iterator[tuple[str, Limit]]:
     """What the recipe says itself comes first, then its named budget, then what the device has."""
     from firmware_flows.targets import RESOURCES
+    from firmware_flows.targets.units import cycles_between, cycles_within
 
     named = None if isinstance(place, str) else place.budget
     nanoseconds = wanted.get("latency_ns") or (named.latency_ns if named else None)
@@ -162,11 +163,11 @@ def limits_of(place: Target | str, wanted: Mapping[str, Any], clock_mhz: float) 
     elif nanoseconds:
         source = f"{nanoseconds:g} ns at {clock_mhz:g} MHz, "
         source += "the recipe's budget" if wanted.get("latency_ns") else f"budget {named.name}" if named else ""
-        yield "latency", Limit(floor(nanoseconds * clock_mhz / 1e3 + 1e-9), source)
+        yield "latency", Limit(cycles_within(nanoseconds, clock_mhz), source)
     if wanted.get("interval_cycles"):
         yield "interval", Limit(wanted["interval_cycles"], "the recipe's budget")
     elif named is not None and named.interval_ns is not None:
-        cycles = max(1, floor(named.interval_ns * clock_mhz / 1e3 + 1e-3))
+        cycles = cycles_between(named.interval_ns, clock_mhz)
         yield "interval", Limit(cycles, f"{named.interval_ns:g} ns at {clock_mhz:g} MHz, budget {named.name}")
     for name in RESOURCES:
         if wanted.get(name) is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from firmware_flows.estimation.text import to_text
 from firmware_flows.targets import Target
+from firmware_flows.targets.units import cycles_between, cycles_within
 
 COUNTED = ("lut", "ff", "dsp", "bram18")
 """Resources of an estimate, in the units of `targets`."""
@@ -162,7 +163,7 @@ class Estimate:
     def latency_budget_cycles(self) -> int | None:
         """Whole cycles of this clock within the budget's latency."""
         budget = self.target.budget
-        return None if budget is None else int(budget.latency_ns * self.clock_mhz / 1000.0 + 1e-9)
+        return None if budget is None else cycles_within(budget.latency_ns, self.clock_mhz)
 
     @property
     def interval_budget_cycles(self) -> int | None:
@@ -170,7 +171,7 @@ class Estimate:
         budget = self.target.budget
         if budget is None or budget.interval_ns is None:
             return None
-        return max(int(budget.interval_ns * self.clock_mhz / 1000.0 + 1e-3), 1)
+        return cycles_between(budget.interval_ns, self.clock_mhz)
 
     def facts(self) -> dict[str, Any]:
         """As JSON values, for reports."""

@@ -9,6 +9,7 @@ from firmware_flows.reporting.document import Section, Table
 from firmware_flows.reporting.metrics import FIRMWARE, REFERENCE, flatten
 from firmware_flows.reporting.numbers import cycles_of, decimal, estimated, metric, nanoseconds, number, percent
 from firmware_flows.reporting.size import NO_LATENCY_NS, beyond_budget, upper_ends
+from firmware_flows.targets.units import cycles_between, cycles_within
 
 Facts = Mapping[str, Any]
 Row = tuple[str, str, str]
@@ -83,7 +84,7 @@ def _estimate(entry: Facts) -> Iterator[Row]:
         source += ", outside the calibrated domain"
     allowed = ""
     if budget and budget["latency_ns"] < NO_LATENCY_NS:
-        cycles = int(budget["latency_ns"] * clock / 1e3 + 1e-9)
+        cycles = cycles_within(budget["latency_ns"], clock)
         allowed = f"; {budget['name']} allows {cycles} cycles, {budget['latency_ns']:g} ns"
     yield (
         f"{form}: latency",
@@ -92,7 +93,7 @@ def _estimate(entry: Facts) -> Iterator[Row]:
     )
     every = ""
     if budget and budget["interval_ns"]:
-        cycles = max(int(budget["interval_ns"] * clock / 1e3 + 1e-3), 1)
+        cycles = cycles_between(budget["interval_ns"], clock)
         every = f"; {budget['name']} brings an event every {cycles}"
     yield (f"{form}: initiation interval", f"{cycles_of(stage['interval']['value'])}{every}", source)
     largest = max(entry["shares"], key=lambda name: float(entry["shares"][name]["value"]))

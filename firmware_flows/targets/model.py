@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import floor
 from typing import Any
+
+from firmware_flows.targets.units import cycles_between, cycles_within
 
 RESOURCES = ("lut", "ff", "dsp", "bram18")
 """Resources that a share is counted of."""
@@ -99,14 +100,12 @@ class Budget:
     @property
     def latency_cycles(self) -> int:
         """Whole cycles of the clock within the latency."""
-        return floor(self.latency_ns * self.clock_mhz / 1000.0 + 1e-9)
+        return cycles_within(self.latency_ns, self.clock_mhz)
 
     @property
     def interval_cycles(self) -> int | None:
         """Whole cycles between two events; at least one."""
-        if self.interval_ns is None:
-            return None
-        return max(floor(self.interval_ns * self.clock_mhz / 1000.0 + 1e-3), 1)
+        return None if self.interval_ns is None else cycles_between(self.interval_ns, self.clock_mhz)
 
     def facts(self) -> dict[str, Any]:
         """As JSON values."""

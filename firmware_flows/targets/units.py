@@ -1,9 +1,11 @@
-"""Units of FPGA resources, in one place: every other module counts LUT and blocks of 18 Kb.
+"""Units of FPGA resources and of time, in one place: every other module counts LUT, blocks of 18 Kb and whole cycles.
 
 HLS reports count BRAM18; Vivado counts tiles of BRAM36, of which each is two BRAM18. Intel counts ALMs and M20K.
 """
 
 from __future__ import annotations
+
+from math import floor
 
 BRAM18_PER_BRAM36 = 2
 """A tile of 36 Kb is two blocks of 18 Kb (AMD UG473, UG573)."""
@@ -39,3 +41,21 @@ def lut_from(count: float, unit: str) -> float:
     if unit == "lut":
         return float(count)
     raise ValueError(f"unknown unit of logic {unit!r}; valid: lut, alm")
+
+
+def cycles_within(nanoseconds: float, clock_mhz: float) -> int:
+    """Whole cycles of a clock that a latency of so many nanoseconds allows.
+
+    >>> cycles_within(100.0, 360.0)
+    36
+    """
+    return floor(nanoseconds * clock_mhz / 1e3 + 1e-9)
+
+
+def cycles_between(nanoseconds: float, clock_mhz: float) -> int:
+    """Whole cycles of a clock between events so many nanoseconds apart; at least one.
+
+    >>> cycles_between(25.0, 40.0), cycles_between(1.0, 40.0)
+    (1, 1)
+    """
+    return max(floor(nanoseconds * clock_mhz / 1e3 + 1e-3), 1)
