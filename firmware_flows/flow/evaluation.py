@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firmware_flows.budgets import budget_checks, firmware_of
 from firmware_flows.environment import git_revision, versions
 from firmware_flows.errors import InputError
 from firmware_flows.files import write_json, write_text
@@ -111,9 +112,6 @@ def _costs_plots(estimates: list[dict[str, Any]], plots: Path) -> dict[str, str]
 
 def budget_facts(program: Program, recipe: dict[str, Any], rtl: Any, synthesis: Any) -> list[dict[str, Any]]:
     """For every form, what `firmware-flows check` finds of its budget; JSON values. `judged`: it goes by that form."""
-    # Imports the estimator, which an emulation alone does not need.
-    from firmware_flows.budgets import budget_checks, firmware_of
-
     judged = firmware_of(recipe, rtl, synthesis).form
     found = []
     for form in ("hls", "rtl") if recipe.get("rtl") is not None else ("hls",):

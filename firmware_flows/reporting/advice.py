@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from math import ceil, floor
+from math import floor
 from typing import Any
 
+from firmware_flows.budgets import ENDS, NAMES, limits_of
 from firmware_flows.estimation import Advice, Estimate, advise, estimate
 from firmware_flows.program import Program
-from firmware_flows.targets import RESOURCES, Budget, Target
+from firmware_flows.targets import Budget, Target
 
 Facts = Mapping[str, Any]
 
-ENDS = {"high": "high", "middle": "value", "low": "low"}
-"""`budget.estimate` of a recipe -> the field of an estimated quantity."""
-
-WHOLE: Mapping[str, Callable[[float], int]] = {"high": floor, "value": round, "low": ceil}
-"""Field of a quantity -> the whole number that it stands for, as in `budgets.ENDS`."""
-
-QUANTITIES = ("latency", "interval", *RESOURCES)
+_WHOLE = {field: whole for field, whole, _ in ENDS.values()}
+"""Field of an estimated quantity -> the whole number that it stands for."""
 
 
 def advice_facts(
@@ -33,7 +29,7 @@ def advice_facts(
     the check goes by; `upper_beyond`: upper ends that are beyond their limit.
     """
     limits = _limits(answer, wanted)
-    end = ENDS[wanted.get("estimate") or "high"]
+    end = ENDS[wanted.get("estimate") or "high"][0]
     by = "value"
     proposals = advise(program, answer)
     if answer.fits and not passed and _beyond(answer, limits, end):
@@ -62,16 +58,13 @@ def _facts(proposal: Advice, limits: Mapping[str, float], end: str, by: str) -> 
 
 
 def _limits(answer: Estimate, wanted: Facts) -> dict[str, float]:
-    # The gate runs the flow, which writes reports, so it is imported late.
-    from firmware_flows.budgets import limits_of
-
     return {name: limit.value for name, limit in limits_of(answer.target, wanted, answer.clock_mhz)}
 
 
 def _beyond(answer: Estimate, limits: Mapping[str, float], end: str) -> list[str]:
     """Quantities whose end is beyond its limit, as the whole number that `firmware-flows check` takes it for."""
-    whole = WHOLE[end]
-    return [n for n in QUANTITIES if n in limits and whole(getattr(answer.judged(n), end)) > limits[n] + 1e-9]
+    whole = _WHOLE[end]
+    return [n for n in NAMES if n in limits and whole(getattr(answer.judged(n), end)) > limits[n] + 1e-9]
 
 
 def _tightened(answer: Estimate, limits: Mapping[str, float], end: str) -> Target:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import floor
 from typing import Any
 
+from firmware_flows.budgets import ENDS
 from firmware_flows.reporting.document import Block, Image, Items, Section, Table, Text, Verdict
 from firmware_flows.reporting.numbers import decimal, estimated, estimated_share, nanoseconds, number, rounded
 
@@ -23,7 +24,7 @@ RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18"}
 
 QUANTITIES = {"latency": "latency", "interval": "interval", **RESOURCES}
 
-_ENDS = {"high": "upper end", "value": "middle", "low": "lower end"}
+_ENDS = {field: words for field, _, words in ENDS.values()}
 
 _COMPARED = {
     "high": ": what passes fits even where the estimate is too small",
