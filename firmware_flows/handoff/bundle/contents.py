@@ -193,22 +193,16 @@ def _vendor_cycles(facts: Mapping[str, Any] | None) -> tuple[Stated, ...]:
 
 def _estimated_cycles(project: Project) -> tuple[Stated, ...]:
     """Latency and interval as estimated; nothing for a device that the estimator does not know."""
-    from firmware_flows.estimation import estimate
-    from firmware_flows.targets import UnknownTargetError
+    from firmware_flows.budgets import Firmware, estimate_of
+    from firmware_flows.targets import UnknownTargetError, find_target
 
     s = project.settings
     try:
-        answer = estimate(
-            project.program,
-            target=s.target,
-            clock_mhz=1e3 / s.clock_period,
-            strategy=s.strategy,
-            reuse_factor=s.reuse_factor or 1,
-            io=s.io,
-            tool="vivado_hls" if s.backend == "Vivado" else "vitis_hls",
-        )
+        place = find_target(s.target)
     except UnknownTargetError:
         return ()
+    firmware = Firmware("hls", s.target, 1e3 / s.clock_period, s.strategy, s.reuse_factor or 1, s.io, s.backend)
+    answer = estimate_of(project.program, firmware, place)
     return tuple(
         Stated(
             round(quantity.value),
