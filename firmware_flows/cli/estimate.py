@@ -70,7 +70,7 @@ def estimate(
         say_json({**found.facts(), "advice": [a.facts() for a in advice]})
     else:
         say(to_text(found, layers))
-        if advice and not found.fits:
+        if advice:
             _say_advice(advice)
     return 1 if check and not found.fits else 0
 

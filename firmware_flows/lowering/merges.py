@@ -8,7 +8,7 @@ from firmware_flows.lowering.context import Context, Signal, refuse
 from firmware_flows.lowering.graph import Node
 from firmware_flows.lowering.normalization import scale_and_offset
 from firmware_flows.lowering.quantizers import Weights
-from firmware_flows.lowering.refused import constants
+from firmware_flows.lowering.refused import constants, is_function
 from firmware_flows.program import CombineOperation
 
 _OPERATIONS = {
@@ -64,7 +64,7 @@ def average(context: Context, node: Node) -> Signal:
 def _sources(context: Context, node: Node) -> list[Signal]:
     sources = context.sources(node)
     if len(sources) < 2:
-        if "ops" in type(node.operation).__module__.split("."):
+        if is_function(node):
             raise constants(node)
         raise refuse(node, "inputs", len(sources), "two inputs expected", "Check the network")
     ranks = {len(context.shape_of(s)) for s in sources}

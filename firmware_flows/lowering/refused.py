@@ -110,9 +110,14 @@ def check_known(nodes: Iterable[Node]) -> None:
             raise refuse(node, "mask_zero", True, _MASK[0], "Set mask_zero=False")
 
 
+def is_function(node: Node) -> bool:
+    """Whether a node is a function of keras.ops and no layer."""
+    return "ops" in type(node.operation).__module__.split(".")
+
+
 def unconverted(node: Node, valid: Iterable[str]) -> Exception:
     """The error for a layer or a function that has no lowering; `valid`: those that have one."""
-    function = "ops" in type(node.operation).__module__.split(".")
+    function = is_function(node)
     what = "this function of keras.ops" if function else "this layer"
     reason, remedy = REFUSED.get(node.kind, ("", FUNCTIONS.get(node.kind, "") if function else ""))
     if function and node.kind == "NotEqual":

@@ -14,7 +14,6 @@ from firmware_flows.reporting.size import beyond_budget, size
 
 Facts = Mapping[str, Any]
 
-HELD = "every check of this run holds."
 PROVEN = "the Program; ranges proven by interval analysis with the actual weights"
 
 
@@ -23,7 +22,7 @@ def arrange(facts: Facts) -> Document:
     recipe = facts["recipe"]
     failures = facts["failures"]
     exceeded = ", ".join(beyond_budget(facts.get("budget", ())))
-    held = f"every check of this run holds, but not what the recipe allows: {exceeded}." if exceeded else HELD
+    held = f"every check of this run holds{f', but not what the recipe allows: {exceeded}' if exceeded else ''}."
     verdict = Verdict(not failures, "; ".join(failures) if failures else held)
     estimates = facts.get("estimates", ())
     sections = [
